@@ -1,0 +1,100 @@
+// What a run reports, as plain values. The wire half turns them into atelier.v1.Event.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace atelier::trainer {
+
+// Fields as in proto/atelier/v1/event.proto, where their units and meaning are written.
+struct PhaseProgress {
+  std::string phase;  // loading, scanning, caching, training, saving, sampling
+  int64_t done = 0;
+  int64_t total = 0;
+  std::string detail;
+};
+
+struct StepDone {
+  int64_t total_steps = 0;
+  int64_t epoch = 0;
+  int64_t total_epochs = 0;
+  double loss = 0;
+  double smoothed_loss = 0;
+  double lr = 0;
+  std::map<std::string, double> lr_groups;
+  double grad_norm = 0;
+  double step_seconds = 0;
+  double data_wait_seconds = 0;
+  double images_per_second = 0;
+  int64_t host_peak_bytes = 0;
+  int64_t device_peak_bytes = 0;
+  bool skipped = false;
+  std::map<std::string, double> phase_seconds;
+};
+
+struct CheckpointSaved {
+  std::string path;
+  int64_t size_bytes = 0;
+  std::string sha256;
+  double write_seconds = 0;
+  bool is_final = false;
+  std::vector<std::string> removed;
+};
+
+struct TrainingStateSaved {
+  std::string path;
+  int64_t size_bytes = 0;
+  double write_seconds = 0;
+};
+
+struct SampleSaved {
+  std::string path;
+  int64_t size_bytes = 0;
+  std::string sha256;
+  std::string prompt;
+  int64_t prompt_index = 0;
+  int64_t seed = 0;
+  int width = 0;
+  int height = 0;
+};
+
+struct Warning {
+  std::string message;
+};
+
+struct BucketsMade {
+  struct Bucket {
+    int width = 0;
+    int height = 0;
+    int64_t images = 0;
+    int64_t batches = 0;
+  };
+  std::vector<Bucket> buckets;
+  double mean_aspect_error = 0;
+  int64_t train_images = 0;
+  int64_t regularization_images = 0;
+  int64_t batches_per_epoch = 0;
+};
+
+struct Resumed {
+  std::string path;
+};
+
+struct Done {
+  std::string outcome;  // succeeded, stopped, failed
+  std::string message;
+  std::string reason;  // name of a JobReason without prefix, when failed
+  double total_seconds = 0;
+};
+
+struct Event {
+  int64_t step = 0;
+  std::variant<PhaseProgress, StepDone, CheckpointSaved, TrainingStateSaved,
+               SampleSaved, Warning, BucketsMade, Resumed, Done>
+      kind;
+};
+
+}  // namespace atelier::trainer
