@@ -16,7 +16,9 @@ absl::Status AddLocation(absl::Status status, SourceLocation location) {
   if (status.ok()) return status;
   std::string trail = LocationTrail(status);
   const size_t places =
-      trail.empty() ? 0 : std::vector<std::string>(absl::StrSplit(trail, " < ")).size();
+      trail.empty()
+          ? 0
+          : std::vector<std::string>(absl::StrSplit(trail, " < ")).size();
   if (places >= kMaxTrail) return status;
   absl::string_view file = location.file;
   if (const size_t slash = file.rfind('/'); slash != file.npos) {

@@ -1,10 +1,11 @@
-// RETURN_IF_ERROR(expr) and ASSIGN_OR_RETURN(declaration, expr): pass a failed status on to the
-// caller, adding this place to its trail.
+// RETURN_IF_ERROR(expr) and ASSIGN_OR_RETURN(declaration, expr): pass a failed
+// status on to the caller, adding this place to its trail.
 #pragma once
 
 #include <utility>
 
 #include "absl/status/statusor.h"
+
 #include "proto/cc/status.h"
 
 #define RETURN_IF_ERROR(expr)                                       \
@@ -17,8 +18,7 @@
 #define ATELIER_CONCAT(a, b) ATELIER_CONCAT_INNER(a, b)
 #define ASSIGN_OR_RETURN(declaration, expr) \
   ATELIER_ASSIGN(ATELIER_CONCAT(atelier_or_, __LINE__), declaration, expr)
-#define ATELIER_ASSIGN(result, declaration, expr)             \
-  auto result = (expr);                                       \
-  if (!result.ok())                                           \
-    return ::atelier::AddLocation(std::move(result).status()); \
+#define ATELIER_ASSIGN(result, declaration, expr)                              \
+  auto result = (expr);                                                        \
+  if (!result.ok()) return ::atelier::AddLocation(std::move(result).status()); \
   declaration = *std::move(result)

@@ -78,7 +78,8 @@ nlohmann::json LoadOracleJson(const std::string& name) {
   if (!finite.all().item<bool>()) {
     const Tensor same = (a == b).logical_or(a.isnan().logical_and(b.isnan()));
     if (!same.logical_or(finite).all().item<bool>()) {
-      return ::testing::AssertionFailure() << "other values that are not finite";
+      return ::testing::AssertionFailure()
+             << "other values that are not finite";
     }
     a = a.masked_fill(finite.logical_not(), 0);
     b = b.masked_fill(finite.logical_not(), 0);

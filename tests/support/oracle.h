@@ -1,8 +1,8 @@
 // Golden values of the reference implementations, for tests of numbers.
 //
-// They come from the folder in the environment variable ATELIER_ORACLE_DIR, or else from the archive
-// in tests/goldens, which the build unpacks. Sizes are read off the tensors: any folder of the same
-// form will do.
+// They come from the folder in the environment variable ATELIER_ORACLE_DIR, or
+// else from the archive in tests/goldens, which the build unpacks. Sizes are
+// read off the tensors: any folder of the same form will do.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+
 #include "trainer/tensor/torch.h"
 
 namespace atelier::trainer::testing {
@@ -18,13 +19,15 @@ namespace atelier::trainer::testing {
 std::string OraclePath(const std::string& name);
 bool HasOracle(const std::string& name);
 
-// Every tensor of a fixture, in memory of its own. Aborts the test program when it cannot be read.
+// Every tensor of a fixture, in memory of its own. Aborts the test program when
+// it cannot be read.
 std::map<std::string, Tensor> LoadOracle(const std::string& name);
 nlohmann::json LoadOracleJson(const std::string& name);
 
-// |actual - expected|₂ / |expected|₂ <= rel and max|actual - expected| / max|expected| <= max. The
-// failure prints both errors, and the worst element with its index and both values. Not-finite values
-// must stand in the same places and be equal there.
+// |actual - expected|₂ / |expected|₂ <= rel and max|actual - expected| /
+// max|expected| <= max. The failure prints both errors, and the worst element
+// with its index and both values. Not-finite values must stand in the same
+// places and be equal there.
 ::testing::AssertionResult IsNear(const Tensor& actual, const Tensor& expected,
                                   double rel, double max);
 

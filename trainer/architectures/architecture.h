@@ -1,5 +1,6 @@
-// The seam between the training loop and the model families. One family is one folder beside this
-// file and one row in registry.cc; the loop, the server and the client know none of them.
+// The seam between the training loop and the model families. One family is one
+// folder beside this file and one row in registry.cc; the loop, the server and
+// the client know none of them.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+
 #include "trainer/checkpoint/checkpoint_source.h"
 #include "trainer/diffusion/options.h"
 #include "trainer/job/image_geometry.h"
@@ -21,10 +23,11 @@
 
 namespace atelier::trainer {
 
-// What the denoiser is conditioned on; an architecture fills the tensors that it uses, the others
-// stay undefined. A cached batch stores exactly this.
+// What the denoiser is conditioned on; an architecture fills the tensors that
+// it uses, the others stay undefined. A cached batch stores exactly this.
 //
-// Shapes: context [B, L, D], pooled [B, P], context_mask [B, L], size_ids [B, 6].
+// Shapes: context [B, L, D], pooled [B, P], context_mask [B, L], size_ids [B,
+// 6].
 struct Conditioning {
   Tensor context;
   Tensor pooled;
@@ -35,7 +38,8 @@ struct Conditioning {
 // The network that is trained.
 class Denoiser : public torch::nn::Module {
  public:
-  // Shapes: latents [B, C, h, w], timesteps [B] in 0..1000; returns [B, C, h, w].
+  // Shapes: latents [B, C, h, w], timesteps [B] in 0..1000; returns [B, C, h,
+  // w].
   virtual Tensor forward(const Tensor& latents, const Tensor& timesteps,
                          const Conditioning& conditioning) = 0;
   // Recompute activations in the backward pass instead of keeping them.
@@ -54,8 +58,8 @@ class Conditioner {
   virtual ~Conditioner() = default;
 
   virtual std::vector<TextEncoder> TextEncoders() const = 0;
-  // Gradients flow into encoders whose parameters require them, unless grad mode is off.
-  // `geometry` has one entry a caption.
+  // Gradients flow into encoders whose parameters require them, unless grad
+  // mode is off. `geometry` has one entry a caption.
   virtual Conditioning Encode(absl::Span<const std::string> captions,
                               absl::Span<const ImageGeometry> geometry) = 0;
   virtual void SetGradientCheckpointing(bool enabled) = 0;
@@ -64,7 +68,8 @@ class Conditioner {
 // A preview to draw.
 struct PreviewRequest {
   Conditioning positive;
-  Conditioning negative;  // of the empty or negative prompt; used when cfg_scale is not 1
+  Conditioning negative;  // of the empty or negative prompt; used when
+                          // cfg_scale is not 1
   int width = 512;
   int height = 512;
   int steps = 30;
@@ -78,10 +83,11 @@ class Recipe {
  public:
   virtual ~Recipe() = default;
 
-  // Everything random of one micro-batch comes from `rng`. Shapes: timesteps [B].
+  // Everything random of one micro-batch comes from `rng`. Shapes: timesteps
+  // [B].
   virtual Tensor SampleTimesteps(int64_t batch, const BatchRng& rng) const = 0;
-  // Noise that becomes the target, and the noise that is added to the input (the same unless
-  // ip_noise_gamma is set). Shapes as latents.
+  // Noise that becomes the target, and the noise that is added to the input
+  // (the same unless ip_noise_gamma is set). Shapes as latents.
   struct Noise {
     Tensor target;
     Tensor input;
@@ -92,9 +98,10 @@ class Recipe {
                           const Tensor& timesteps) const = 0;
   virtual Tensor Target(const Tensor& latents, const Tensor& noise,
                         const Tensor& timesteps) const = 0;
-  // The loss to differentiate, a scalar in fp32: elements, mask, mean over each sample, the sample's
-  // weight, timestep weights, mean over the batch (sd-scripts-spec 5.4).
-  // Shapes: output and target [B, C, h, w], loss_weights [B], loss_mask [B, 1, H, W] or undefined.
+  // The loss to differentiate, a scalar in fp32: elements, mask, mean over each
+  // sample, the sample's weight, timestep weights, mean over the batch
+  // (sd-scripts-spec 5.4). Shapes: output and target [B, C, h, w], loss_weights
+  // [B], loss_mask [B, 1, H, W] or undefined.
   virtual Tensor Loss(const Tensor& output, const Tensor& target,
                       const Tensor& timesteps, const Tensor& loss_weights,
                       const Tensor& loss_mask) const = 0;
@@ -108,7 +115,8 @@ class Recipe {
 
 // How to load and run a model; filled by train/setup.cc from the options.
 struct ModelOptions {
-  std::string tokenizer_dir;  // folder with the tokenizers that deploy/setup.sh unpacked
+  std::string tokenizer_dir;  // folder with the tokenizers that deploy/setup.sh
+                              // unpacked
   int clip_skip = 1;
   int max_token_length = 75;
   bool no_token_padding = false;
@@ -120,10 +128,11 @@ struct Model {
   std::unique_ptr<Conditioner> conditioner;
   std::shared_ptr<AutoencoderKl> vae;
   std::unique_ptr<Recipe> recipe;
-  // Tensors of the checkpoint that no module holds, by their names in the original layout. Copies in
-  // host memory: saving needs no source file.
+  // Tensors of the checkpoint that no module holds, by their names in the
+  // original layout. Copies in host memory: saving needs no source file.
   std::map<std::string, Tensor> untouched;
-  // The type that each tensor of the original layout had on disk, for saving without save_precision.
+  // The type that each tensor of the original layout had on disk, for saving
+  // without save_precision.
   std::map<std::string, torch::ScalarType> source_dtypes;
 };
 
@@ -134,20 +143,24 @@ struct NamedTensor {
 
 struct Architecture {
   std::string_view name;  // the folder's, and what people type
-  // Says whether a checkpoint is ours, from names and shapes alone; if so, which variant, in words.
+  // Says whether a checkpoint is ours, from names and shapes alone; if so,
+  // which variant, in words.
   std::optional<std::string> (*detect)(const TensorIndex& index);
-  // Reads every weight into modules in fp32 on the CPU, all missing, unexpected and misshapen keys in
-  // one error. `vae` replaces the checkpoint's own autoencoder where it is not null.
+  // Reads every weight into modules in fp32 on the CPU, all missing, unexpected
+  // and misshapen keys in one error. `vae` replaces the checkpoint's own
+  // autoencoder where it is not null.
   absl::StatusOr<Model> (*load)(const CheckpointSource& source,
                                 const CheckpointSource* vae,
                                 const ModelOptions& options);
-  // The whole model in the original single-file layout, the untouched tensors included, in the order
-  // of their names. The tensors share memory with the model.
+  // The whole model in the original single-file layout, the untouched tensors
+  // included, in the order of their names. The tensors share memory with the
+  // model.
   std::vector<NamedTensor> (*export_tensors)(const Model& model);
   // modelspec.architecture and modelspec.implementation of what is saved.
   std::string_view modelspec_architecture;
   std::string_view modelspec_implementation;
-  // Latent cells are this many pixels wide; bucket_reso_steps must be a multiple of bucket_step_px.
+  // Latent cells are this many pixels wide; bucket_reso_steps must be a
+  // multiple of bucket_step_px.
   int latent_scale = 8;
   int bucket_step_px = 64;
 };

@@ -10,14 +10,17 @@
 
 namespace atelier::trainer {
 
-// All samples have the same bucket, so the same shape. Exactly one of images and latents is defined.
+// All samples have the same bucket, so the same shape. Exactly one of images
+// and latents is defined.
 //
-// Shapes: images [B, 3, H, W] fp32 in [-1, 1]; latents [B, C, h, w] fp32, not yet scaled by the
-// autoencoder's factor; loss_weights [B]; loss_mask [B, 1, H, W] in 0..1, undefined without masks.
+// Shapes: images [B, 3, H, W] fp32 in [-1, 1]; latents [B, C, h, w] fp32, not
+// yet scaled by the autoencoder's factor; loss_weights [B]; loss_mask [B, 1, H,
+// W] in 0..1, undefined without masks.
 struct Batch {
   Tensor images;
   Tensor latents;
-  std::vector<std::string> captions;  // as encoded: every caption operation is done
+  std::vector<std::string>
+      captions;  // as encoded: every caption operation is done
   std::vector<ImageGeometry> geometry;
   Tensor loss_weights;
   Tensor loss_mask;

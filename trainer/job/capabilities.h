@@ -1,4 +1,5 @@
-// What this build of the trainer can do, as plain rows; printed by `atelier-trainer --describe`.
+// What this build of the trainer can do, as plain rows; printed by
+// `atelier-trainer --describe`.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// What a run reports, as plain values. The wire half turns them into atelier.v1.Event.
+// What a run reports, as plain values. The wire half turns them into
+// atelier.v1.Event.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@
 
 namespace atelier::trainer {
 
-// Fields as in proto/atelier/v1/event.proto, where their units and meaning are written.
+// Fields as in proto/atelier/v1/event.proto, where their units and meaning are
+// written.
 struct PhaseProgress {
   std::string phase;  // loading, scanning, caching, training, saving, sampling
   int64_t done = 0;

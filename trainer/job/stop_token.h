@@ -1,4 +1,5 @@
-// What the daemon (or a signal) asks of a running job; polled between micro-batches.
+// What the daemon (or a signal) asks of a running job; polled between
+// micro-batches.
 #pragma once
 
 #include <atomic>

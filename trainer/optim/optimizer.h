@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+
 #include "trainer/tensor/torch.h"
 
 namespace atelier::trainer {
@@ -19,7 +20,7 @@ struct NamedParameter {
 // Parameters that share a learning rate.
 struct ParameterGroup {
   std::string name;  // `unet`, `text_encoder`
-  double lr = 0;     // current; set by the loop from the schedule before each step
+  double lr = 0;  // current; set by the loop from the schedule before each step
   std::vector<NamedParameter> parameters;
 };
 
@@ -29,18 +30,21 @@ class Optimizer {
 
   virtual std::vector<ParameterGroup>& groups() = 0;
 
-  // One update of every parameter that has a gradient. Each gradient is first multiplied by
-  // `grad_scale` (clipping and loss scaling in one factor, read as fp32).
+  // One update of every parameter that has a gradient. Each gradient is first
+  // multiplied by `grad_scale` (clipping and loss scaling in one factor, read
+  // as fp32).
   virtual void Step(double grad_scale) = 0;
 
   // Parameters of `group` are no longer updated and their state is dropped.
   virtual void Freeze(const std::string& group) = 0;
 
-  // State by name, `<parameter>.<what>` (`…weight.exp_avg`), scalars as 0-d tensors. The tensors are
-  // the live ones: copy before changing.
+  // State by name, `<parameter>.<what>` (`…weight.exp_avg`), scalars as 0-d
+  // tensors. The tensors are the live ones: copy before changing.
   virtual std::map<std::string, Tensor> State() const = 0;
-  // Takes over a state. Errors: INVALID_ARGUMENT naming every missing, unexpected or misshapen entry.
-  virtual absl::Status LoadState(const std::map<std::string, Tensor>& state) = 0;
+  // Takes over a state. Errors: INVALID_ARGUMENT naming every missing,
+  // unexpected or misshapen entry.
+  virtual absl::Status LoadState(
+      const std::map<std::string, Tensor>& state) = 0;
 };
 
 }  // namespace atelier::trainer

@@ -1,8 +1,10 @@
-// Counter-based random numbers: every draw is a pure function of (seed, purpose, step, sample) and of
-// its index in that stream, so a run that is stopped and resumed, or that uses another number of
-// loader threads, draws the same numbers.
+// Counter-based random numbers: every draw is a pure function of (seed,
+// purpose, step, sample) and of its index in that stream, so a run that is
+// stopped and resumed, or that uses another number of loader threads, draws the
+// same numbers.
 //
-// Source: Philox 4x32-10, Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
+// Source: Philox 4x32-10, Salmon et al., "Parallel Random Numbers: As Easy as
+// 1, 2, 3", SC 2011.
 #pragma once
 
 #include <array>
@@ -10,18 +12,20 @@
 
 namespace atelier::trainer {
 
-// What a stream is for. Values are part of the meaning of a seed: append, never renumber.
+// What a stream is for. Values are part of the meaning of a seed: append, never
+// renumber.
 enum class RngPurpose : uint32_t {
-  kEpochOrder = 1,      // step: epoch
-  kCaption = 2,         // step: epoch, sample: place in the epoch
-  kAugmentation = 3,    // step: epoch, sample: place in the epoch
-  kLatentSample = 4,    // posterior noise; step: epoch (0 for caches), sample: image
-  kTimestep = 5,        // step: optimizer step, sample: place in the step's batches
+  kEpochOrder = 1,    // step: epoch
+  kCaption = 2,       // step: epoch, sample: place in the epoch
+  kAugmentation = 3,  // step: epoch, sample: place in the epoch
+  kLatentSample =
+      4,          // posterior noise; step: epoch (0 for caches), sample: image
+  kTimestep = 5,  // step: optimizer step, sample: place in the step's batches
   kNoise = 6,
   kNoiseOffset = 7,
   kMultiresNoise = 8,
   kInputPerturbation = 9,
-  kPreview = 10,        // seed: the prompt's own, step: sampler step
+  kPreview = 10,  // seed: the prompt's own, step: sampler step
   kWeightInit = 11,
   kValidation = 12,
 };

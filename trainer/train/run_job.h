@@ -1,10 +1,11 @@
-// The door between the halves of the trainer: everything that LibTorch does for a job is behind it,
-// and no exception comes out of it.
+// The door between the halves of the trainer: everything that LibTorch does for
+// a job is behind it, and no exception comes out of it.
 #pragma once
 
 #include <string>
 
 #include "absl/status/status.h"
+
 #include "trainer/job/event_sink.h"
 #include "trainer/job/stop_token.h"
 
@@ -17,20 +18,21 @@ namespace atelier::trainer {
 struct RunContext {
   // Everything the job writes goes below it. Made on demand.
   std::string output_dir;
-  // Continue from the newest whole training state in output_dir, where there is one. Set for every
-  // attempt but the first; `resume` of the options is then used only where there is none.
+  // Continue from the newest whole training state in output_dir, where there is
+  // one. Set for every attempt but the first; `resume` of the options is then
+  // used only where there is none.
   bool continue_from_newest_state = false;
   std::string tokenizer_dir;
 };
 
-// Runs a resolved job to its end and sends its events, DoneEvent excepted (the caller sends it, from
-// the returned status). Blocks until the run is over.
+// Runs a resolved job to its end and sends its events, DoneEvent excepted (the
+// caller sends it, from the returned status). Blocks until the run is over.
 //
-// Returns OK when the run is complete, CANCELLED when it was asked to stop and did (its state saved
-// where the job saves states).
-// Errors: INVALID_ARGUMENT and NOT_FOUND for input that cannot be trained on; RESOURCE_EXHAUSTED when
-// memory or disk ran out; OUT_OF_RANGE when the loss was not finite; DATA_LOSS for unreadable files;
-// INTERNAL for anything that LibTorch threw.
+// Returns OK when the run is complete, CANCELLED when it was asked to stop and
+// did (its state saved where the job saves states). Errors: INVALID_ARGUMENT
+// and NOT_FOUND for input that cannot be trained on; RESOURCE_EXHAUSTED when
+// memory or disk ran out; OUT_OF_RANGE when the loss was not finite; DATA_LOSS
+// for unreadable files; INTERNAL for anything that LibTorch threw.
 absl::Status RunJob(const v1::JobSpec& spec, const RunContext& context,
                     EventSink& events, StopToken& stop);
 
