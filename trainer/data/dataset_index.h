@@ -1,0 +1,67 @@
+// The images of a dataset with their sizes and captions, from one scan before
+// training. Only headers of images are read.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "trainer/data/dataset_options.h"
+
+namespace atelier::trainer {
+
+struct DatasetImage {
+  std::string path;
+  // Pixels as stored; an EXIF orientation is not applied, as in sd-scripts.
+  int width = 0;
+  int height = 0;
+  std::string caption;  // as written; operations on it are in caption.h
+  int64_t repeats = 1;  // times an epoch
+  bool is_regularization = false;
+  double loss_weight = 1;  // prior_loss_weight for regularization images
+  int dataset = 0;         // place in DatasetConfig::datasets
+  int subset = 0;          // place in its subsets
+  int64_t size_bytes = 0;
+  int64_t mtime_ns = 0;
+};
+
+struct ScanOptions {
+  double prior_loss_weight = 1;
+  // Leave unreadable images out, with a warning for each.
+  bool skip_corrupt_images = false;
+  // Called after each image; a status that is not OK ends the scan with it.
+  std::function<absl::Status(int64_t done, int64_t total)> progress;
+};
+
+struct DatasetIndex {
+  DatasetConfig config;
+  // In order of datasets, subsets and file names; training images of a dataset
+  // before its regularization images.
+  std::vector<DatasetImage> images;
+  std::vector<std::string> warnings;
+  // SHA-256 (hexadecimal) over names, sizes, times and captions: equal digests
+  // mean the same data. For the reproducibility record.
+  std::string digest;
+  int64_t train_images = 0;           // without repeats
+  int64_t regularization_images = 0;  // those that are used, without repeats
+
+  const DatasetOptions& dataset_of(const DatasetImage& image) const {
+    return config.datasets[image.dataset];
+  }
+  const SubsetOptions& subset_of(const DatasetImage& image) const {
+    return config.datasets[image.dataset].subsets[image.subset];
+  }
+};
+
+// Every bad file is in one error: unreadable, truncated, not an image, too
+// small, caption that is not UTF-8 or empty, folder without images.
+//
+// Errors: NOT_FOUND for missing folders and where no image is left;
+// INVALID_ARGUMENT for bad files; what `progress` returned.
+absl::StatusOr<DatasetIndex> ScanDataset(const DatasetConfig& config,
+                                         const ScanOptions& options);
+
+}  // namespace atelier::trainer

@@ -1,0 +1,82 @@
+// Latents of every image, encoded once before training, in memory and
+// optionally on disk.
+//
+// What is kept on disk are the moments of the posterior (mean and log
+// variance), so that a file serves every seed; a latent is drawn from them when
+// it is loaded, with the noise stream (seed, kLatentSample, 0, image).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "trainer/data/batch_sampler.h"
+#include "trainer/data/dataset_index.h"
+#include "trainer/tensor/torch.h"
+
+namespace atelier::trainer {
+
+// The autoencoder's encoder: images [B, 3, H, W] fp32 on the CPU in [-1, 1] to
+// moments [B, 2C, h, w] (mean, then log variance), on any device in any type.
+using EncodeImages =
+    std::function<absl::StatusOr<Tensor>(const Tensor& images)>;
+
+struct LatentCacheOptions {
+  uint64_t seed = 0;
+  int vae_batch_size = 1;
+  int threads = 0;  // that decode images beside the encoder
+  bool to_disk = false;
+  // Where files go. Empty: `.atelier_latents` in the folder of each image.
+  std::string folder;
+  // Take a file by the image's name, size and time, without reading the image.
+  bool skip_check = false;
+  // Part of every file's name: digest of the encoder's weights and its
+  // precision.
+  std::string encoder_digest;
+  int latent_scale = 8;
+  // Called after each batch; a status that is not OK ends the caching with it.
+  std::function<absl::Status(int64_t done, int64_t total)> progress;
+};
+
+struct LatentCacheReport {
+  int64_t encoded = 0;
+  int64_t read_from_disk = 0;
+  std::vector<std::string> warnings;
+};
+
+class LatentCache {
+ public:
+  // Encodes what is not on disk. Mirrored images are encoded on their own where
+  // the subset has flip_aug. Memory: all latents in fp32.
+  //
+  // Errors: DATA_LOSS for an image that cannot be decoded, UNAVAILABLE and
+  // RESOURCE_EXHAUSTED where files cannot be written, OUT_OF_RANGE for latents
+  // that are not finite, each with the image's path; what `encode` and
+  // `progress` returned.
+  static absl::StatusOr<std::unique_ptr<LatentCache>> Make(
+      const DatasetIndex& index, const BucketLayout& layout,
+      const LatentCacheOptions& options, const EncodeImages& encode);
+
+  // [C, h, w] fp32, not scaled by the autoencoder's factor. Threads: any.
+  Tensor Latents(int64_t image, bool flipped) const;
+  const LatentCacheReport& report() const { return report_; }
+
+ private:
+  friend class LatentCaching;
+  LatentCache() = default;
+
+  std::vector<Tensor> latents_;
+  std::vector<Tensor> flipped_;
+  LatentCacheReport report_;
+};
+
+// A sample of the posterior: mean + exp(log variance / 2) * noise, the log
+// variance held in [-30, 20]. Shapes: moments [2C, h, w]; returns [C, h, w].
+Tensor SampleMoments(const Tensor& moments, uint64_t seed, int64_t epoch,
+                     int64_t image);
+
+}  // namespace atelier::trainer
