@@ -1,0 +1,258 @@
+#include "server/run/local_launcher.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "spdlog/spdlog.h"
+
+#include "proto/cc/status_macros.h"
+#include "server/run/process_tree.h"
+#include "server/run/spawner.h"
+
+namespace atelier::server {
+namespace {
+
+constexpr size_t kLastLogBytes = 4096;
+
+absl::Status NotRunning(const AttemptKey& key) {
+  return absl::NotFoundError(absl::StrCat("attempt ", key.attempt, " of job ",
+                                          key.job_id, " is not running"));
+}
+
+void SendSignal(int pidfd, int signal) {
+  syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0);
+}
+
+}  // namespace
+
+LocalLauncher::LocalLauncher(LocalLauncherOptions options, ExitCallback on_exit)
+    : options_(std::move(options)),
+      on_exit_(std::move(on_exit)),
+      epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.fd = wake_fd_;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event);
+  thread_ = std::thread([this] { WatchLoop(); });
+}
+
+LocalLauncher::~LocalLauncher() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  Wake();
+  thread_.join();
+  for (const auto& [key, watched] : watched_) close(watched.pidfd);
+  close(epoll_fd_);
+  close(wake_fd_);
+}
+
+RunFolder LocalLauncher::Folder(const AttemptKey& key) const {
+  return RunFolder(options_.state_dir, key);
+}
+
+void LocalLauncher::Wake() {
+  uint64_t one = 1;
+  [[maybe_unused]] ssize_t written = write(wake_fd_, &one, sizeof one);
+}
+
+std::vector<std::string> LocalLauncher::Command(const AttemptKey& key) const {
+  RunFolder folder = Folder(key);
+  return {options_.shim_program,
+          folder.path(),
+          options_.trainer_program,
+          "work",
+          "--socket",
+          options_.worker_socket,
+          "--job",
+          absl::StrCat(key.job_id),
+          "--attempt",
+          absl::StrCat(key.attempt),
+          "--token-file",
+          folder.File("token"),
+          "--run-dir",
+          folder.path()};
+}
+
+absl::Status LocalLauncher::Start(const LaunchRequest& request) {
+  RunFolder folder = Folder(request.key);
+  RETURN_IF_ERROR(folder.Create(request.token));
+  SpawnRequest spawn;
+  spawn.command = Command(request.key);
+  spawn.environment = request.environment;
+  spawn.environment[kRunDirVariable] = folder.path();
+  ASSIGN_OR_RETURN(pid_t shim, Spawn(spawn));
+  // Still our child and not waited for: the pid cannot have come back.
+  int pidfd = static_cast<int>(syscall(SYS_pidfd_open, shim, 0));
+  if (pidfd < 0)
+    return absl::InternalError(absl::StrCat("cannot watch process ", shim, ": ",
+                                            std::strerror(errno)));
+  Watch(request.key, {shim, pidfd, /*is_shim=*/true});
+  return absl::OkStatus();
+}
+
+void LocalLauncher::Watch(const AttemptKey& key, const Watched& watched) {
+  absl::MutexLock lock(&mutex_);
+  watched_[key] = watched;
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.fd = watched.pidfd;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, watched.pidfd, &event);
+}
+
+bool LocalLauncher::WatchIfAlive(const AttemptKey& key) {
+  RunFolder folder = Folder(key);
+  for (bool is_shim : {true, false}) {
+    auto process = is_shim ? folder.Shim() : folder.Worker();
+    int pidfd = process ? OpenProcess(*process) : -1;
+    if (pidfd < 0) continue;
+    if (!is_shim)
+      spdlog::warn("job {} attempt {}: worker {} lost its shim and trains on",
+                   key.job_id, key.attempt, process->pid);
+    Watch(key, {process->pid, pidfd, is_shim});
+    return true;
+  }
+  return false;
+}
+
+void LocalLauncher::ReportSoon(const AttemptKey& key,
+                               const WorkerExit& worker_exit) {
+  {
+    absl::MutexLock lock(&mutex_);
+    pending_.emplace_back(key, worker_exit);
+  }
+  Wake();
+}
+
+absl::Status LocalLauncher::Adopt(const AttemptKey& key) {
+  RunFolder folder = Folder(key);
+  if (WatchIfAlive(key)) return absl::OkStatus();
+  absl::StatusOr<bool> withdrawn = folder.Withdraw();
+  if (!withdrawn.ok() && !absl::IsNotFound(withdrawn.status()))
+    return AddLocation(withdrawn.status());
+  if (!withdrawn.ok() || *withdrawn) {
+    WorkerExit never;
+    never.never_started = true;
+    ReportSoon(key, never);
+    return absl::OkStatus();
+  }
+  // The shim may have claimed the folder since the first look.
+  if (!WatchIfAlive(key)) ReportSoon(key, Outcome(key));
+  return absl::OkStatus();
+}
+
+absl::Status LocalLauncher::Terminate(const AttemptKey& key) {
+  absl::MutexLock lock(&mutex_);
+  auto it = watched_.find(key);
+  if (it == watched_.end()) return NotRunning(key);
+  if (it->second.is_shim)
+    SendSignal(it->second.pidfd, SIGTERM);
+  else
+    kill(-it->second.pid, SIGTERM);
+  return absl::OkStatus();
+}
+
+absl::Status LocalLauncher::Kill(const AttemptKey& key) {
+  pid_t shim = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    auto it = watched_.find(key);
+    if (it == watched_.end()) return NotRunning(key);
+    if (it->second.is_shim) {
+      shim = it->second.pid;
+      SendSignal(it->second.pidfd, SIGCONT);
+      SendSignal(it->second.pidfd, SIGUSR1);
+    }
+  }
+  // The shim is spared: it writes down how the worker ended.
+  if (!KillProcessTree(Folder(key).path(), shim))
+    return absl::DeadlineExceededError(absl::StrCat("processes of attempt ",
+                                                    key.attempt, " of job ",
+                                                    key.job_id, " do not end"));
+  return absl::OkStatus();
+}
+
+int LocalLauncher::WorkerPid(const AttemptKey& key) const {
+  auto worker = Folder(key).Worker();
+  return worker ? worker->pid : 0;
+}
+
+void LocalLauncher::WatchLoop() {
+  while (true) {
+    epoll_event event;
+    int ready = epoll_wait(epoll_fd_, &event, 1, -1);
+    if (ready < 1) continue;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (stopping_) return;
+    }
+    if (event.data.fd != wake_fd_) {
+      OnProcessEnd(event.data.fd);
+      continue;
+    }
+    uint64_t count;
+    [[maybe_unused]] ssize_t got = read(wake_fd_, &count, sizeof count);
+    ReportPending();
+  }
+}
+
+void LocalLauncher::OnProcessEnd(int pidfd) {
+  AttemptKey key;
+  Watched watched;
+  {
+    absl::MutexLock lock(&mutex_);
+    auto it = watched_.begin();
+    while (it != watched_.end() && it->second.pidfd != pidfd) ++it;
+    if (it == watched_.end()) return;
+    std::tie(key, watched) = *it;
+    watched_.erase(it);
+    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, pidfd, nullptr);
+  }
+  // Ours to collect unless it was adopted.
+  siginfo_t info;
+  waitid(P_PIDFD, pidfd, &info, WEXITED | WNOHANG);
+  close(pidfd);
+  bool ended = !watched.is_shim || Folder(key).Exit().has_value();
+  if (!ended && WatchIfAlive(key)) return;
+  Finish(key, Outcome(key));
+}
+
+WorkerExit LocalLauncher::Outcome(const AttemptKey& key) const {
+  RunFolder folder = Folder(key);
+  if (auto written = folder.Exit()) return *written;
+  WorkerExit unknown;
+  unknown.never_started = !folder.HasWorkerFile();
+  return unknown;
+}
+
+void LocalLauncher::Finish(const AttemptKey& key, WorkerExit worker_exit) {
+  RunFolder folder = Folder(key);
+  if (!KillProcessTree(folder.path()))
+    spdlog::error("job {} attempt {}: some of its processes do not end",
+                  key.job_id, key.attempt);
+  worker_exit.last_log = folder.LastLog(kLastLogBytes);
+  on_exit_(key, worker_exit);
+}
+
+void LocalLauncher::ReportPending() {
+  std::vector<std::pair<AttemptKey, WorkerExit>> pending;
+  {
+    absl::MutexLock lock(&mutex_);
+    pending.swap(pending_);
+  }
+  for (auto& [key, worker_exit] : pending) Finish(key, worker_exit);
+}
+
+}  // namespace atelier::server
