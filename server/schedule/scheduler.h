@@ -1,0 +1,108 @@
+// The loop that starts jobs: wakes when something changed or a back-off is
+// over, asks the policy, writes the attempt with its device leases, and hands
+// it to the one that spawns. Ends attempts by the same rules.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/random/random.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+#include "server/jobs/clock.h"
+#include "server/jobs/event_log.h"
+#include "server/jobs/job.h"
+#include "server/jobs/job_store.h"
+#include "server/schedule/lease.h"
+#include "server/schedule/policy.h"
+
+namespace atelier::server {
+
+struct SchedulerOptions {
+  std::vector<Device> devices;
+  RetryRules retry;
+  // No starts while less than this is free; 0: no matter.
+  int64_t min_free_bytes = 0;
+};
+
+// What the scheduler asks of others; the daemon binds them.
+struct SchedulerHooks {
+  // Starts the attempt's worker. A failure ends the attempt with START_FAILED.
+  // Threads: the scheduler's.
+  std::function<absl::Status(const AttemptToStart&)> start;
+  // The attempt's worker is silent beyond its lease: end its process tree and
+  // report the attempt as LOST with LEASE_EXPIRED. May be null.
+  std::function<void(const AttemptId&)> lease_expired;
+  // Free bytes where the daemon keeps its state. May be null.
+  std::function<int64_t()> free_bytes;
+  // A scheduling pass took that long. May be null.
+  std::function<void(absl::Duration)> pass_done;
+};
+
+// Threads: all methods, from any.
+class Scheduler : public EventListener {
+ public:
+  // What is referred to outlives the scheduler. `leases` may be null.
+  Scheduler(SchedulerOptions options, JobStore& store, const Clock& clock,
+            WorkerLeases* leases, SchedulerHooks hooks);
+  // Stops.
+  ~Scheduler() override;
+
+  // Starts the loop. Attempts that a former daemon left are to be adopted or
+  // ended by the caller (JobStore::RunningJobs); their devices are leased and
+  // so not given away meanwhile.
+  void Start();
+
+  // Ends the loop; running workers go on. Returns when no hook runs any more.
+  void Stop();
+
+  // Looks at the queue again soon.
+  void Wake();
+
+  // No new starts from now on (or again).
+  void SetDraining(bool draining);
+  bool draining() const;
+
+  // The attempt has ended: decides what becomes of the job (AfterAttempt),
+  // writes it and frees the devices. The job comes back as it is then.
+  // Blocks: one disk sync. Errors: those of JobStore::FinishAttempt; ABORTED
+  // where it had been ended before.
+  absl::StatusOr<Job> AttemptEnded(const AttemptResult& result);
+
+  // Every device and who holds it. Blocks: one read of the store.
+  absl::StatusOr<std::vector<std::pair<Device, JobId>>> DevicesInUse() const;
+
+  // Wakes when a job may have become startable.
+  void OnEvents(JobId job, absl::Span<const v1::Event> events) override;
+
+ private:
+  void Loop();
+  // One pass; returns when to look again.
+  absl::Time Pass();
+  absl::StatusOr<QueueView> ReadView() const;
+  void StartJob(const Start& start);
+  void ExplainWaits(const QueueView& view, const std::vector<Wait>& waits);
+  void EndExpired();
+
+  const SchedulerOptions options_;
+  JobStore& store_;
+  const Clock& clock_;
+  WorkerLeases* const leases_;
+  const SchedulerHooks hooks_;
+
+  mutable absl::Mutex mutex_;
+  bool awake_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::BitGen random_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace atelier::server
