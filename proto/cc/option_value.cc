@@ -85,6 +85,9 @@ absl::Status CheckText(const Option& option, const std::string& text) {
     return Refuse(option, absl::StrCat(text.substr(0, text.find('\0')), "…"),
                   "free of NUL characters");
   }
+  if (text.empty() && option.info.path() != v1::PATH_KIND_UNSPECIFIED) {
+    return Refuse(option, text, "a path");
+  }
   if (text.size() > kTextLimitBytes) {
     return Refuse(option, text,
                   absl::StrCat("at most ", kTextLimitBytes, " bytes long"));
