@@ -97,7 +97,7 @@ struct Job {
   absl::Time not_before = absl::InfinitePast();
   // Somebody asked to cancel it; stays set when the worker succeeds first.
   bool cancel_requested = false;
-  // Oldest first. Empty in lists (ListJobs, ReadQueue).
+  // Oldest first. Empty in lists.
   std::vector<Attempt> attempts;
   // How many there are, in lists too.
   int attempt_count = 0;
@@ -116,6 +116,17 @@ struct Device {
   v1::DeviceType type = v1::DEVICE_TYPE_CPU;
 
   bool operator==(const Device&) const = default;
+};
+
+// A PENDING job, as far as it matters for its turn.
+struct WaitingJob {
+  JobId id = 0;
+  v1::DeviceType device_type = v1::DEVICE_TYPE_CPU;
+  int device_count = 1;
+  v1::JobReason reason = v1::JOB_REASON_UNSPECIFIED;
+  std::string message;
+  // Not started before (back-off).
+  absl::Time not_before = absl::InfinitePast();
 };
 
 // What it takes to start a worker: the job as it is after the attempt was

@@ -98,7 +98,7 @@ struct DeviceLease {
 // What the scheduler looks at, read at one moment.
 struct QueueSnapshot {
   // PENDING, in order of submission.
-  std::vector<Job> pending;
+  std::vector<WaitingJob> waiting;
   std::vector<DeviceLease> leases;
 };
 

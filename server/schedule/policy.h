@@ -15,7 +15,7 @@ namespace atelier::server {
 // What there is to decide on, at one moment.
 struct QueueView {
   // PENDING jobs in order of submission.
-  std::vector<Job> pending;
+  std::vector<WaitingJob> waiting;
   std::vector<Device> free_devices;
   // Every device of the daemon.
   std::vector<Device> devices;
@@ -45,7 +45,7 @@ struct Wait {
 struct Decision {
   // In order.
   std::vector<Start> starts;
-  // All other pending jobs.
+  // All others.
   std::vector<Wait> waits;
   // When to look again even if nothing happens; infinite future: not at all.
   absl::Time look_again = absl::InfiniteFuture();
