@@ -30,6 +30,10 @@ enum class RngPurpose : uint32_t {
   kValidation = 12,
 };
 
+// The block function: ten rounds of Philox 4x32.
+std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter,
+                                   std::array<uint32_t, 2> key);
+
 class Rng {
  public:
   Rng(uint64_t seed, RngPurpose purpose, uint64_t step, uint64_t sample);

@@ -1,0 +1,126 @@
+#include "trainer/checkpoint/safetensors_writer.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+#include "proto/cc/status_macros.h"
+#include "trainer/tensor/dtype.h"
+
+namespace atelier::trainer {
+namespace {
+
+// As the safetensors library pads: data begin on a multiple of 8.
+constexpr size_t kHeaderAlignment = 8;
+
+absl::Status CheckTensors(std::vector<TensorToSave>& tensors) {
+  for (TensorToSave& entry : tensors) {
+    const torch::ScalarType own = entry.tensor.scalar_type();
+    if (!c10::isFloatingType(own)) entry.dtype = own;
+    if (SafetensorsDtype(entry.dtype).empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "tensor '", entry.name, "' is of type ", c10::toString(entry.dtype),
+          ", which a safetensors file cannot hold"));
+    }
+  }
+  std::sort(tensors.begin(), tensors.end(),
+            [](const TensorToSave& a, const TensorToSave& b) {
+              const auto size_a = c10::elementSize(a.dtype);
+              const auto size_b = c10::elementSize(b.dtype);
+              return size_a != size_b ? size_a > size_b : a.name < b.name;
+            });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> MakeHeader(
+    const std::vector<TensorToSave>& tensors,
+    const std::map<std::string, std::string>& metadata, int64_t& data_bytes) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  int64_t offset = 0;
+  for (const TensorToSave& entry : tensors) {
+    if (header.contains(entry.name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor '", entry.name, "' stands twice"));
+    }
+    const int64_t size = entry.tensor.numel() *
+                         static_cast<int64_t>(c10::elementSize(entry.dtype));
+    header[entry.name] = {{"dtype", std::string(SafetensorsDtype(entry.dtype))},
+                          {"shape", entry.tensor.sizes().vec()},
+                          {"data_offsets", {offset, offset + size}}};
+    offset += size;
+  }
+  data_bytes = offset;
+  std::string text = header.dump(
+      -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  const size_t rest = text.size() % kHeaderAlignment;
+  if (rest != 0) text.append(kHeaderAlignment - rest, ' ');
+  return text;
+}
+
+std::string LittleEndian(uint64_t value) {
+  std::string bytes;
+  for (int shift = 0; shift < 64; shift += 8) {
+    bytes.push_back(static_cast<char>(value >> shift & 0xFF));
+  }
+  return bytes;
+}
+
+// A sum is finite only if every element is, and costs no memory; a sum of
+// finite values that overflows is looked at again.
+bool IsFinite(const Tensor& tensor) {
+  if (std::isfinite(tensor.sum(torch::kFloat64).item<double>())) return true;
+  return tensor.isfinite().all().item<bool>();
+}
+
+absl::StatusOr<Tensor> ToFileForm(const TensorToSave& entry) {
+  const Tensor source = entry.tensor.detach().to(torch::kCPU).contiguous();
+  if (source.scalar_type() == entry.dtype) return source;
+  const Tensor result = source.to(entry.dtype);
+  if (!IsFinite(result.to(torch::kFloat32)) && IsFinite(source)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tensor '", entry.name, "' holds values up to ",
+        source.abs().max().item<double>(), ", which ",
+        PrecisionName(entry.dtype), " cannot hold; save as float or bf16"));
+  }
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<SavedFile> WriteSafetensors(
+    const std::string& path, std::vector<TensorToSave> tensors,
+    const std::map<std::string, std::string>& metadata) {
+  torch::NoGradGuard no_grad;
+  RETURN_IF_ERROR(CheckTensors(tensors));
+  int64_t data_bytes = 0;
+  ASSIGN_OR_RETURN(const std::string header,
+                   MakeHeader(tensors, metadata, data_bytes));
+  const std::string length = LittleEndian(header.size());
+  ASSIGN_OR_RETURN(AtomicFile file,
+                   AtomicFile::Create(path, static_cast<int64_t>(
+                                                length.size() + header.size()) +
+                                                data_bytes));
+  RETURN_IF_ERROR(file.Write(length));
+  RETURN_IF_ERROR(file.Write(header));
+  for (const TensorToSave& entry : tensors) {
+    ASSIGN_OR_RETURN(const Tensor bytes, ToFileForm(entry));
+    RETURN_IF_ERROR(
+        file.Write({static_cast<const char*>(bytes.const_data_ptr()),
+                    static_cast<size_t>(bytes.nbytes())}));
+  }
+  return file.Commit();
+}
+
+absl::StatusOr<SavedFile> WriteSafetensors(
+    const std::string& path, const std::map<std::string, Tensor>& tensors,
+    const std::map<std::string, std::string>& metadata) {
+  std::vector<TensorToSave> list;
+  for (const auto& [name, tensor] : tensors) {
+    list.push_back({name, tensor, tensor.scalar_type()});
+  }
+  return WriteSafetensors(path, std::move(list), metadata);
+}
+
+}  // namespace atelier::trainer
