@@ -1,0 +1,153 @@
+// Optimizers on given gradients, and clipping by the global norm.
+#include "absl/strings/str_cat.h"
+
+#include "tests/support/oracle.h"
+#include "trainer/optim/grad_norm.h"
+#include "trainer/optim/registry.h"
+
+namespace atelier::trainer::optim_oracle {
+namespace {
+
+using nlohmann::json;
+using testing::LoadOracle;
+using testing::LoadOracleJson;
+
+constexpr double kTolerance = 1e-5;
+// Step sizes that are estimated from sums over everything (the oracle's table).
+constexpr double kEstimateTolerance = 1e-3;
+
+// Optimizers by the class that made the golden values.
+struct Reference {
+  const char* python_class;
+  const char* name;
+  double tolerance;
+};
+constexpr Reference kReferences[] = {
+    {"torch.AdamW", "AdamW", kTolerance},
+    {"torch.SGD", "SGDNesterov", kTolerance},
+    {"lion_pytorch.Lion", "Lion", kTolerance},
+    {"transformers.Adafactor", "Adafactor", kTolerance},
+    {"prodigyopt.Prodigy", "Prodigy", kEstimateTolerance},
+};
+
+const Reference* ReferenceOf(const std::string& python_class) {
+  for (const Reference& reference : kReferences) {
+    if (python_class == reference.python_class) return &reference;
+  }
+  return nullptr;
+}
+
+std::string TextOf(const json& value) {
+  if (value.is_boolean()) return value.get<bool>() ? "True" : "False";
+  return value.is_null() ? "None" : value.dump();
+}
+
+// As optimizer_args; lr and the fixed nesterov are not among them.
+std::vector<std::string> ArgumentsOf(const json& args) {
+  std::vector<std::string> texts;
+  for (const auto& [name, value] : args.items()) {
+    if (name == "lr" || name == "nesterov") continue;
+    texts.push_back(absl::StrCat(name, "=", TextOf(value)));
+  }
+  return texts;
+}
+
+class OptimTest : public ::testing::Test {
+ protected:
+  OptimTest() : inputs_(LoadOracle("optim/inputs.safetensors")) {}
+
+  // One group with a copy of every start value.
+  std::vector<ParameterGroup> StartGroups(double lr) const {
+    ParameterGroup group{"unet", lr, {}};
+    for (const auto& [name, tensor] : inputs_) {
+      if (name.rfind("init.", 0) != 0) continue;
+      group.parameters.push_back(
+          {name.substr(5), tensor.clone().set_requires_grad(true)});
+    }
+    return {group};
+  }
+
+  void SetGradients(std::vector<ParameterGroup>& groups,
+                    const std::string& sequence, int64_t step) const {
+    for (NamedParameter& named : groups[0].parameters) {
+      named.parameter.mutable_grad() =
+          inputs_.at(absl::StrCat(sequence, ".", named.name))[step].clone();
+    }
+  }
+
+  // Values after every step, for each parameter.
+  std::map<std::string, std::vector<Tensor>> Train(
+      Optimizer& optimizer, const std::string& sequence) const {
+    std::map<std::string, std::vector<Tensor>> rows;
+    const int64_t steps = inputs_.at(absl::StrCat(sequence, ".vec")).size(0);
+    for (int64_t step = 0; step < steps; ++step) {
+      SetGradients(optimizer.groups(), sequence, step);
+      optimizer.Step(1);
+      for (const NamedParameter& named : optimizer.groups()[0].parameters) {
+        rows[named.name].push_back(named.parameter.detach().clone());
+      }
+    }
+    return rows;
+  }
+
+  void Check(const std::string& name, const json& setting,
+             const Reference& reference) const {
+    SCOPED_TRACE(name);
+    const json& args = setting.at("args");
+    const double lr = args.at("lr").is_null() ? 0 : args.at("lr").get<double>();
+    auto optimizer =
+        MakeOptimizer(reference.name, ArgumentsOf(args), StartGroups(lr));
+    ASSERT_TRUE(optimizer.ok()) << optimizer.status();
+    const auto rows = Train(**optimizer, setting.at("gradients"));
+    const auto golden =
+        LoadOracle(absl::StrCat("optim/", name, ".safetensors"));
+    for (const auto& [parameter, values] : rows) {
+      const Tensor& expected = golden.at(parameter);
+      const Tensor all = torch::stack(values);
+      // The biggest tensor is kept after the first, fifth and tenth step only.
+      const Tensor actual = expected.size(0) == all.size(0)
+                                ? all
+                                : all.index_select(0, torch::tensor({0, 4, 9}));
+      EXPECT_TENSOR_NEAR(actual, expected, reference.tolerance,
+                         reference.tolerance)
+          << parameter;
+    }
+  }
+
+  std::map<std::string, Tensor> inputs_;
+};
+
+TEST_F(OptimTest, EveryTrajectoryMatchesTheReference) {
+  const json settings = LoadOracleJson("optim/optimizers.json");
+  int checked = 0;
+  for (const auto& [name, setting] : settings.items()) {
+    const Reference* reference = ReferenceOf(setting.at("cls"));
+    if (reference == nullptr) continue;
+    Check(name, setting, *reference);
+    ++checked;
+  }
+  EXPECT_GT(checked, 0);
+}
+
+TEST_F(OptimTest, ClippingMatchesTheReference) {
+  constexpr double kMaxNorm = 1;
+  constexpr double kGain = 10;  // of the reference's gradients
+  const auto golden = LoadOracle("optim/clip.safetensors");
+  std::vector<ParameterGroup> groups = StartGroups(0);
+  SetGradients(groups, "grad", 0);
+  for (NamedParameter& named : groups[0].parameters) {
+    named.parameter.mutable_grad().mul_(kGain);
+  }
+  const double norm = GradNorm(groups);
+  const double expected = golden.at("norm").item<double>();
+  EXPECT_NEAR(norm, expected, kTolerance * expected);
+  for (const NamedParameter& named : groups[0].parameters) {
+    EXPECT_TENSOR_NEAR(named.parameter.grad() * ClipFactor(norm, kMaxNorm),
+                       golden.at(absl::StrCat("clipped.", named.name)),
+                       kTolerance, kTolerance)
+        << named.name;
+  }
+}
+
+}  // namespace
+}  // namespace atelier::trainer::optim_oracle

@@ -1,0 +1,20 @@
+// The global norm of the gradients, and clipping to it.
+#pragma once
+
+#include <vector>
+
+#include "trainer/optim/optimizer.h"
+
+namespace atelier::trainer {
+
+// The L2 norm over every gradient of every group, summed in fp64 in an order
+// that does not depend on the number of threads. Infinite or NaN if a gradient
+// is. 0 without gradients. Blocks: until a device has finished, once.
+double GradNorm(const std::vector<ParameterGroup>& groups);
+
+// The factor that brings a norm down to `max_norm`: max_norm / (norm + 1e-6),
+// at most 1, as torch.nn.utils.clip_grad_norm_ has it. 1 if max_norm is not
+// positive.
+double ClipFactor(double norm, double max_norm);
+
+}  // namespace atelier::trainer

@@ -1,0 +1,125 @@
+#include "trainer/optim/grouped_optimizer.h"
+
+#include <sstream>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace atelier::trainer {
+namespace {
+
+constexpr char kStep[] = "step";
+constexpr char kShared[] = "optimizer";
+
+std::string DescribeTensor(const Tensor& tensor) {
+  std::ostringstream text;
+  text << tensor.scalar_type() << " " << tensor.sizes();
+  return text.str();
+}
+
+}  // namespace
+
+Tensor GroupedOptimizer::Update::ScaledGrad() const {
+  return grad.to(torch::kFloat32) * grad_scale;
+}
+
+GroupedOptimizer::GroupedOptimizer(std::vector<ParameterGroup> groups)
+    : groups_(std::move(groups)) {}
+
+void GroupedOptimizer::MakeState() {
+  torch::NoGradGuard no_grad;
+  shared_ = MakeSharedSlots();
+  for (const ParameterGroup& group : groups_) {
+    for (const NamedParameter& named : group.parameters) {
+      Slots slots = MakeSlots(named.parameter.detach());
+      slots[kStep] = torch::zeros({}, torch::kInt64);
+      slots_[named.name] = std::move(slots);
+    }
+  }
+}
+
+std::vector<GroupedOptimizer::Update> GroupedOptimizer::CollectUpdates(
+    double grad_scale) {
+  std::vector<Update> updates;
+  for (const ParameterGroup& group : groups_) {
+    if (frozen_.count(group.name) > 0) continue;
+    for (const NamedParameter& named : group.parameters) {
+      const Tensor& grad = named.parameter.grad();
+      if (!grad.defined()) continue;
+      Slots& slots = slots_.at(named.name);
+      const int64_t step = slots.at(kStep).item<int64_t>() + 1;
+      updates.push_back({named.parameter.detach(), grad.detach(), slots,
+                         group.lr, grad_scale, step});
+    }
+  }
+  return updates;
+}
+
+void GroupedOptimizer::Step(double grad_scale) {
+  torch::NoGradGuard no_grad;
+  std::vector<Update> updates = CollectUpdates(grad_scale);
+  UpdateAll(updates);
+  for (const Update& update : updates) {
+    update.slots.at(kStep).fill_(update.step);
+  }
+}
+
+void GroupedOptimizer::UpdateAll(std::vector<Update>& updates) {
+  for (Update& update : updates) UpdateOne(update);
+}
+
+void GroupedOptimizer::Freeze(const std::string& group) {
+  frozen_.insert(group);
+  for (ParameterGroup& candidate : groups_) {
+    if (candidate.name != group) continue;
+    for (NamedParameter& named : candidate.parameters) {
+      slots_.erase(named.name);
+      named.parameter.mutable_grad().reset();
+    }
+  }
+}
+
+std::map<std::string, Tensor> GroupedOptimizer::State() const {
+  std::map<std::string, Tensor> state;
+  for (const auto& [what, tensor] : shared_) {
+    state[absl::StrCat(kShared, ".", what)] = tensor;
+  }
+  for (const auto& [name, slots] : slots_) {
+    for (const auto& [what, tensor] : slots) {
+      state[absl::StrCat(name, ".", what)] = tensor;
+    }
+  }
+  return state;
+}
+
+absl::Status GroupedOptimizer::LoadState(
+    const std::map<std::string, Tensor>& state) {
+  const std::map<std::string, Tensor> mine = State();
+  std::vector<std::string> faults;
+  for (const auto& [name, tensor] : mine) {
+    const auto found = state.find(name);
+    if (found == state.end()) {
+      faults.push_back(absl::StrCat("missing ", name));
+    } else if (found->second.sizes() != tensor.sizes() ||
+               found->second.scalar_type() != tensor.scalar_type()) {
+      faults.push_back(absl::StrCat(name, " is ", DescribeTensor(found->second),
+                                    ", expected ", DescribeTensor(tensor)));
+    }
+  }
+  for (const auto& [name, tensor] : state) {
+    if (mine.count(name) == 0) {
+      faults.push_back(absl::StrCat("unexpected ", name));
+    }
+  }
+  if (!faults.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "optimizer state does not fit: ", absl::StrJoin(faults, "; ")));
+  }
+  torch::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : mine) tensor.copy_(state.at(name));
+  return absl::OkStatus();
+}
+
+}  // namespace atelier::trainer

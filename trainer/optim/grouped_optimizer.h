@@ -1,0 +1,64 @@
+// What all optimizers have in common: groups, the state of each parameter,
+// freezing, and moving state in and out.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "trainer/optim/optimizer.h"
+
+namespace atelier::trainer {
+
+class GroupedOptimizer : public Optimizer {
+ public:
+  std::vector<ParameterGroup>& groups() override { return groups_; }
+  void Step(double grad_scale) override;
+  void Freeze(const std::string& group) override;
+  std::map<std::string, Tensor> State() const override;
+  absl::Status LoadState(const std::map<std::string, Tensor>& state) override;
+
+ protected:
+  // State of one parameter by name.
+  using Slots = std::map<std::string, Tensor>;
+
+  // One parameter in one step.
+  struct Update {
+    Tensor parameter;  // detached
+    Tensor grad;       // as it was accumulated, before grad_scale
+    Slots& slots;
+    double lr;
+    double grad_scale;
+    int64_t step;  // updates of this parameter so far, this one included
+
+    // grad_scale times the gradient, in fp32.
+    Tensor ScaledGrad() const;
+  };
+
+  explicit GroupedOptimizer(std::vector<ParameterGroup> groups);
+
+  // Derived classes call it at the end of their constructor: state exists, as
+  // zeros, before the first step.
+  void MakeState();
+  // Every parameter that has a gradient and is not frozen, in order.
+  std::vector<Update> CollectUpdates(double grad_scale);
+
+  // Besides these each parameter has the slot `step`.
+  virtual Slots MakeSlots(const Tensor& parameter) const = 0;
+  // State that is not one parameter's, saved as `optimizer.<what>`.
+  virtual Slots MakeSharedSlots() const { return {}; }
+  // One step over everything. By default each parameter by itself.
+  virtual void UpdateAll(std::vector<Update>& updates);
+  virtual void UpdateOne(Update& update) = 0;
+
+  Slots& shared() { return shared_; }
+
+ private:
+  std::vector<ParameterGroup> groups_;
+  std::set<std::string> frozen_;
+  std::map<std::string, Slots> slots_;  // by the parameter's name
+  Slots shared_;
+};
+
+}  // namespace atelier::trainer
