@@ -258,7 +258,7 @@ absl::StatusOr<v1::JobSpec> JobSpecFromToml(absl::string_view text,
     const auto& where = parsed.error().source().begin;
     return MakeBadRequest(
         {{"", absl::StrCat(file_name, ":", where.line, ":", where.column, ": ",
-                           parsed.error().description())}});
+                           std::string(parsed.error().description()))}});
   }
   JobFileReader reader(file_name);
   reader.Read(parsed.table());
