@@ -14,46 +14,19 @@
 // out by whoever makes the table, a row a block.
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
-#include "trainer/checkpoint/checkpoint_source.h"
+#include "trainer/checkpoint/key_op.h"
 #include "trainer/tensor/torch.h"
 
 namespace atelier::trainer {
-
-// What happens to the tensor on its way from `from` to `to`; the way back
-// undoes it.
-struct KeyOp {
-  enum class Kind {
-    kRename,
-    kPart,        // one of several row blocks that stand in one tensor of `to`
-    kTranspose,   // [A, B] -> [B, A]
-    kSwapHalves,  // the two halves of dimension 0 change places
-    kToConv1x1,   // linear [O, I] -> convolution [O, I, 1, 1]
-    kToLinear,    // convolution [O, I, 1, 1] -> linear [O, I]
-  };
-  Kind kind = Kind::kRename;
-  int part = 0;
-  int parts = 1;
-  int64_t share =
-      1;  // rows of this part, in proportion to the other parts' shares
-};
-
-KeyOp Rename();
-// Rows `part` (of `parts`, from 0) of the tensor in `to`. Parts of different
-// heights say by `share` how their rows divide: q, k, v and a four times wider
-// MLP have shares 1, 1, 1 and 4.
-KeyOp Part(int part, int parts, int64_t share = 1);
-KeyOp Transpose();
-KeyOp SwapHalves();
-KeyOp ToConv1x1();
-KeyOp ToLinear();
 
 struct KeyRule {
   std::string from;
@@ -64,19 +37,12 @@ struct KeyRule {
 // A checked table.
 class KeyMap {
  public:
-  enum class Direction { kForward, kBackward };  // from -> to, to -> from
-
   // Errors: INVALID_ARGUMENT for patterns whose places differ, parts that are
   // missing or doubled.
   static absl::StatusOr<KeyMap> Make(std::vector<KeyRule> rules);
 
-  // How one name of the target layout comes out of the source layout.
-  struct Piece {
-    std::string source;
-    KeyOp op;
-    int64_t first_share = 0;  // of this part, within total_shares
-    int64_t total_shares = 1;
-  };
+  using Direction = KeyDirection;
+  using Piece = KeyPiece;
   struct Plan {
     // Target name -> its pieces in order; more than one only where row blocks
     // are put together.
@@ -120,14 +86,5 @@ std::optional<std::vector<std::string>> MatchKey(const std::string& pattern,
 // The pattern with its placeholders replaced in order.
 std::string FillKey(const std::string& pattern,
                     const std::vector<std::string>& values);
-
-// A checkpoint seen in the other layout: names, shapes and contents are mapped
-// on demand. Names that no row matches are left out. `source` must outlive the
-// result, whose path, metadata and digest are the source's own.
-//
-// Errors: INVALID_ARGUMENT as above.
-absl::StatusOr<std::unique_ptr<CheckpointSource>> MapCheckpoint(
-    const CheckpointSource& source, const KeyMap& map,
-    KeyMap::Direction direction);
 
 }  // namespace atelier::trainer
