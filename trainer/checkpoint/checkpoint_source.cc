@@ -9,8 +9,10 @@
 #include "absl/strings/str_cat.h"
 
 #include "proto/cc/status_macros.h"
+#include "trainer/checkpoint/diffusers_folder.h"
 #include "trainer/checkpoint/mapped_file.h"
 #include "trainer/checkpoint/safetensors_reader.h"
+#include "trainer/checkpoint/torch_save/torch_file.h"
 
 namespace atelier::trainer {
 namespace {
@@ -48,9 +50,11 @@ absl::StatusOr<std::unique_ptr<CheckpointSource>> OpenFile(
   if (const absl::string_view mistake = KnownMistake(head); !mistake.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(path, " ", mistake));
   }
-  const bool named_safetensors =
-      absl::EndsWith(path, ".safetensors") || absl::EndsWith(path, ".sft");
-  if (named_safetensors || LooksLikeSafetensors(head)) {
+  if (LooksLikeSafetensors(head)) {
+    return SafetensorsFile::Open(std::move(file));
+  }
+  if (TorchFile::LooksLikeOne(head)) return TorchFile::Open(std::move(file));
+  if (absl::EndsWith(path, ".safetensors") || absl::EndsWith(path, ".sft")) {
     return SafetensorsFile::Open(std::move(file));
   }
   return absl::InvalidArgumentError(
@@ -61,6 +65,10 @@ absl::StatusOr<std::unique_ptr<CheckpointSource>> OpenFile(
 
 absl::StatusOr<std::unique_ptr<CheckpointSource>> OpenCheckpoint(
     const std::string& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    return DiffusersFolder::Open(path);
+  }
   ASSIGN_OR_RETURN(auto source, OpenFile(path));
   if (source->index().empty()) {
     return absl::InvalidArgumentError(

@@ -12,9 +12,6 @@
 namespace atelier::trainer {
 namespace {
 
-using Kind = KeyOp::Kind;
-using Direction = KeyMap::Direction;
-
 constexpr size_t kMaxListed = 20;
 
 std::string FirstFew(const std::vector<std::string>& names) {
@@ -68,7 +65,7 @@ bool MatchFrom(const std::string& pattern, size_t at, const std::string& name,
 std::vector<std::string> SortParts(KeyMap::Plan& plan) {
   std::vector<std::string> incomplete;
   for (auto& [target, pieces] : plan.targets) {
-    if (pieces[0].op.kind != Kind::kPart) continue;
+    if (pieces[0].op.kind != KeyOp::Kind::kPart) continue;
     std::sort(pieces.begin(), pieces.end(),
               [](const KeyPiece& a, const KeyPiece& b) {
                 return a.op.part < b.op.part;
@@ -116,7 +113,7 @@ absl::StatusOr<KeyMap> KeyMap::Make(std::vector<KeyRule> rules) {
                                                      "' -> '", rule.to,
                                                      "': placeholders differ"));
     }
-    if (rule.op.kind == Kind::kPart) {
+    if (rule.op.kind == KeyOp::Kind::kPart) {
       parts[rule.to].push_back(checked.size());
     }
     checked.push_back({std::move(rule), 0, 1});
@@ -140,15 +137,15 @@ absl::StatusOr<KeyMap> KeyMap::Make(std::vector<KeyRule> rules) {
 }
 
 absl::StatusOr<KeyMap::Plan> KeyMap::MakePlan(
-    const std::vector<std::string>& names, Direction direction) const {
-  const bool forward = direction == Direction::kForward;
+    const std::vector<std::string>& names, KeyDirection direction) const {
+  const bool forward = direction == KeyDirection::kForward;
   Plan plan;
   std::set<std::string> doubled;
   for (const std::string& name : names) {
     bool matched = false;
     for (const Rule& rule : rules_) {
       // Backward, the parts of one tensor are the only rows that share a name.
-      const bool is_part = rule.rule.op.kind == Kind::kPart;
+      const bool is_part = rule.rule.op.kind == KeyOp::Kind::kPart;
       if (matched && (forward || !is_part)) continue;
       const auto values =
           MatchKey(forward ? rule.rule.from : rule.rule.to, name);
@@ -178,7 +175,8 @@ absl::StatusOr<KeyMap::Plan> KeyMap::MakePlan(
 }
 
 absl::StatusOr<std::map<std::string, Tensor>> KeyMap::Apply(
-    const std::map<std::string, Tensor>& tensors, Direction direction) const {
+    const std::map<std::string, Tensor>& tensors,
+    KeyDirection direction) const {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : tensors) names.push_back(name);
   ASSIGN_OR_RETURN(const Plan plan, MakePlan(names, direction));
@@ -198,8 +196,8 @@ absl::StatusOr<std::map<std::string, Tensor>> KeyMap::Apply(
 
 absl::Status KeyMap::CheckRoundTrip(
     const std::map<std::string, Tensor>& tensors) const {
-  ASSIGN_OR_RETURN(const auto there, Apply(tensors, Direction::kForward));
-  ASSIGN_OR_RETURN(const auto back, Apply(there, Direction::kBackward));
+  ASSIGN_OR_RETURN(const auto there, Apply(tensors, KeyDirection::kForward));
+  ASSIGN_OR_RETURN(const auto back, Apply(there, KeyDirection::kBackward));
   for (const auto& [name, tensor] : tensors) {
     const auto found = back.find(name);
     if (found == back.end()) {
