@@ -1,0 +1,114 @@
+#include "trainer/optim/adamw.h"
+
+#include <ATen/Parallel.h>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace atelier::trainer::adamw_test {
+namespace {
+
+using ::testing::HasSubstr;
+
+// One group with one parameter and its gradient.
+std::vector<ParameterGroup> OneParameter(const Tensor& weight,
+                                         const Tensor& grad) {
+  const Tensor parameter = weight.clone().set_requires_grad(true);
+  if (grad.defined()) parameter.mutable_grad() = grad;
+  return {{"unet", 1e-2, {{"weight", parameter}}}};
+}
+
+Tensor WeightOf(Optimizer& optimizer) {
+  return optimizer.groups()[0].parameters[0].parameter.detach();
+}
+
+// The weight after one step.
+Tensor AfterStep(const Tensor& weight, const Tensor& grad,
+                 double grad_scale = 1) {
+  AdamW optimizer(OneParameter(weight, grad), {});
+  optimizer.Step(grad_scale);
+  return WeightOf(optimizer);
+}
+
+TEST(AdamWTest, NumberOfThreadsChangesNoBit) {
+  torch::manual_seed(1);
+  const Tensor weight = torch::randn({500, 401});
+  const Tensor grad = torch::randn({500, 401});
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const Tensor alone = AfterStep(weight, grad);
+  at::set_num_threads(3);
+  const Tensor together = AfterStep(weight, grad);
+  at::set_num_threads(threads);
+  EXPECT_TRUE(alone.equal(together));
+}
+
+TEST(AdamWTest, HalfGradientsCountAsTheirValues) {
+  torch::manual_seed(2);
+  const Tensor weight = torch::randn({33, 7});
+  const Tensor grad = torch::randn({33, 7}).to(torch::kBFloat16);
+  EXPECT_TRUE(AfterStep(weight, grad.to(torch::kFloat32))
+                  .equal(AfterStep(weight, grad)));
+}
+
+TEST(AdamWTest, GradScaleMultipliesTheGradient) {
+  torch::manual_seed(3);
+  const Tensor weight = torch::randn({33, 7});
+  const Tensor grad = torch::randn({33, 7});
+  EXPECT_TRUE(
+      AfterStep(weight, grad * 0.25).equal(AfterStep(weight, grad, 0.25)));
+}
+
+TEST(AdamWTest, MemoryOrderOfTheGradientDoesNotMatter) {
+  torch::manual_seed(4);
+  const Tensor weight =
+      torch::randn({4, 6, 3, 3}).contiguous(at::MemoryFormat::ChannelsLast);
+  const Tensor grad = torch::randn({4, 6, 3, 3});
+  EXPECT_TRUE(
+      AfterStep(weight, grad).equal(AfterStep(weight.contiguous(), grad)));
+}
+
+TEST(AdamWTest, OperatorsGiveWhatTheLoopGives) {
+  torch::manual_seed(5);
+  const Tensor grad = torch::randn({8, 4});
+  // Every second column: too sparse in memory for the loop.
+  const Tensor storage = torch::randn({8, 8});
+  const Tensor view = storage.slice(1, 0, 8, 2);
+  const Tensor parameter = view.detach().set_requires_grad(true);
+  parameter.mutable_grad() = grad;
+  AdamW optimizer({{"unet", 1e-2, {{"weight", parameter}}}}, {});
+  const Tensor expected = AfterStep(view, grad);
+  optimizer.Step(1);
+  EXPECT_TRUE(WeightOf(optimizer).allclose(expected, 1e-6, 1e-7));
+}
+
+TEST(AdamWTest, ParameterWithoutGradientStands) {
+  const Tensor weight = torch::ones({3});
+  EXPECT_TRUE(AfterStep(weight, {}).equal(weight));
+}
+
+TEST(AdamWTest, FrozenGroupStandsAndHasNoState) {
+  AdamW optimizer(OneParameter(torch::ones({3}), torch::ones({3})), {});
+  optimizer.Freeze("unet");
+  optimizer.Step(1);
+  EXPECT_TRUE(WeightOf(optimizer).equal(torch::ones({3})));
+  EXPECT_TRUE(optimizer.State().empty());
+}
+
+TEST(AdamWTest, WrongStateIsRefusedWithEveryFaultAndNothingChanges) {
+  AdamW optimizer(OneParameter(torch::ones({3}), torch::ones({3})), {});
+  std::map<std::string, Tensor> state = {
+      {"weight.exp_avg", torch::ones({4})},
+      {"weight.exp_avg_sq", torch::ones({3})},
+      {"bias.step", torch::ones({}, torch::kInt64)}};
+  const absl::Status status = optimizer.LoadState(state);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(status.message());
+  EXPECT_THAT(message, HasSubstr("missing weight.step"));
+  EXPECT_THAT(message, HasSubstr("unexpected bias.step"));
+  EXPECT_THAT(message, HasSubstr("weight.exp_avg is Float [4]"));
+  EXPECT_EQ(optimizer.State().at("weight.exp_avg_sq").sum().item<float>(), 0);
+}
+
+}  // namespace
+}  // namespace atelier::trainer::adamw_test
