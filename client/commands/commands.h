@@ -1,0 +1,22 @@
+// The commands, one a file; command_table.h lists them.
+#pragma once
+
+#include "client/command.h"
+
+namespace atelier::client {
+
+Command CancelCommand();
+Command CheckpointsCommand();
+Command CompletionCommand();
+Command ListCommand();
+Command LogsCommand();
+Command OptionsCommand();
+Command SamplesCommand();
+Command ServerCommand();
+Command ShowCommand();
+Command SubmitCommand();
+Command VersionCommand();
+Command WaitCommand();
+Command WatchCommand();
+
+}  // namespace atelier::client

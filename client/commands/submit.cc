@@ -1,0 +1,179 @@
+#include <openssl/rand.h>
+
+#include <filesystem>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+#include "client/commands/commands.h"
+#include "client/exit_code.h"
+#include "client/job_outcome.h"
+#include "client/output/json.h"
+#include "client/output/text.h"
+#include "proto/cc/job_file.h"
+#include "proto/cc/options_from_flags.h"
+#include "proto/cc/options_schema.h"
+#include "proto/cc/options_validate.h"
+#include "proto/cc/status_macros.h"
+
+namespace atelier::client {
+namespace {
+
+// A version 4 UUID (RFC 9562).
+absl::StatusOr<std::string> NewRequestId() {
+  unsigned char bytes[16];
+  if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+    return absl::InternalError("no random numbers for a request id");
+  }
+  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0F) | 0x40);
+  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3F) | 0x80);
+  const std::string hex = absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(bytes), sizeof(bytes)));
+  return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-",
+                      hex.substr(12, 4), "-", hex.substr(16, 4), "-",
+                      hex.substr(20));
+}
+
+absl::Status AddArchitecture(const Arguments& arguments, v1::JobSpec* spec) {
+  if (arguments.positional.empty()) {
+    if (spec->architecture() != v1::ARCHITECTURE_UNSPECIFIED) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        "which architecture? give it after submit, as in `atelier submit "
+        "sd1`, or in the job file");
+  }
+  ASSIGN_OR_RETURN(const v1::Architecture architecture,
+                   ParseArchitecture(arguments.positional[0]));
+  const bool differs = spec->architecture() != v1::ARCHITECTURE_UNSPECIFIED &&
+                       spec->architecture() != architecture;
+  if (differs) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the job file is for another architecture than ",
+                     arguments.positional[0]));
+  }
+  spec->set_architecture(architecture);
+  return absl::OkStatus();
+}
+
+absl::Status AddJobFlags(const Arguments& arguments, v1::JobSpec* spec) {
+  if (arguments.Has("name")) spec->set_name(arguments.Value("name"));
+  if (arguments.Has("max-attempts")) {
+    ASSIGN_OR_RETURN(
+        const int64_t attempts,
+        ParseInteger("max-attempts", arguments.Value("max-attempts"), 1));
+    spec->set_max_attempts(
+        static_cast<int32_t>(std::min<int64_t>(attempts, INT32_MAX)));
+  }
+  const auto labels = arguments.flags.find("label");
+  if (labels == arguments.flags.end()) return absl::OkStatus();
+  for (const std::string& label : labels->second) {
+    if (!absl::StrContains(label, '=')) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--label is \"", label, "\"; must be of the form KEY=VALUE"));
+    }
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(label, absl::MaxSplits('=', 1));
+    (*spec->mutable_labels())[parts.first] = parts.second;
+  }
+  return absl::OkStatus();
+}
+
+// The job of --config; an empty one where that is not given.
+absl::StatusOr<v1::JobSpec> ReadConfig(const Invocation& invocation) {
+  const Arguments& arguments = invocation.arguments;
+  const std::string name = arguments.Has("config")
+                               ? arguments.Value("config")
+                               : arguments.Value("config-file");
+  if (name.empty()) return v1::JobSpec();
+  const auto path = std::filesystem::path(invocation.context.cwd) / name;
+  absl::StatusOr<v1::JobSpec> spec = ReadJobFile(path.string());
+  // A file that is not there is a wrong flag, not a job that is not there.
+  const bool is_readable =
+      spec.ok() || spec.status().code() == absl::StatusCode::kInvalidArgument;
+  if (is_readable) return spec;
+  return absl::InvalidArgumentError(spec.status().message());
+}
+
+// The file's job with the flags over it. Everything that is wrong with the
+// options is in one error.
+absl::StatusOr<v1::JobSpec> ReadSpec(const Invocation& invocation) {
+  const Arguments& arguments = invocation.arguments;
+  ASSIGN_OR_RETURN(v1::JobSpec spec, ReadConfig(invocation));
+  RETURN_IF_ERROR(AddArchitecture(arguments, &spec));
+  RETURN_IF_ERROR(AddJobFlags(arguments, &spec));
+  std::vector<Violation> violations = OptionsFromFlags(
+      arguments.options, invocation.context.cwd, spec.mutable_training());
+  // The rules between options say little while single ones are missing.
+  if (violations.empty()) violations = ValidateJobSpec(spec);
+  RETURN_IF_ERROR(MakeBadRequest(violations));
+  return spec;
+}
+
+void PrintSubmitted(const Invocation& invocation,
+                    const v1::SubmitJobRequest& request,
+                    const v1::SubmitJobResponse& response) {
+  const Context& context = invocation.context;
+  if (invocation.json()) {
+    nlohmann::ordered_json json;
+    json["job"] = JobToJson(response.job());
+    json["request_id"] = request.request_id();
+    json["warnings"] = response.warnings();
+    return PrintJson(json, context);
+  }
+  for (const std::string& warning : response.warnings()) {
+    context.err << "warning: " << Printable(warning) << std::endl;
+  }
+  const std::string name = Printable(response.job().spec().name());
+  if (request.validate_only()) {
+    context.out << "the job is valid; nothing was submitted" << std::endl;
+    return;
+  }
+  context.out << "job " << response.job().id() << " submitted"
+              << (name.empty() ? "" : ": ") << name << std::endl;
+  if (invocation.arguments.Has("watch")) return;
+  context.err << "follow it with: atelier watch " << response.job().id()
+              << std::endl;
+}
+
+absl::StatusOr<int> RunSubmit(const Invocation& invocation) {
+  const Arguments& arguments = invocation.arguments;
+  v1::SubmitJobRequest request;
+  ASSIGN_OR_RETURN(*request.mutable_spec(), ReadSpec(invocation));
+  request.set_validate_only(arguments.Has("dry-run"));
+  request.set_request_id(arguments.Value("request-id"));
+  if (request.request_id().empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_request_id(), NewRequestId());
+  }
+  ASSIGN_OR_RETURN(const auto connection, invocation.Connect());
+  v1::SubmitJobResponse response;
+  RETURN_IF_ERROR(
+      connection->Call(&v1::JobService::Stub::SubmitJob, request, &response));
+  PrintSubmitted(invocation, request, response);
+  if (!arguments.Has("watch") || request.validate_only()) return kExitOk;
+  return WatchToTheEnd(invocation, *connection, response.job().id(), 0);
+}
+
+}  // namespace
+
+Command SubmitCommand() {
+  return {"submit",
+          "Queues a training job",
+          {"[ARCHITECTURE]",
+           0,
+           1,
+           {{"config", "FILE", "Job file in TOML; flags win over it"},
+            {"config-file", "FILE", "The same, as sd-scripts calls it"},
+            {"name", "NAME", "What the job is called"},
+            {"label", "KEY=VALUE", "A label; may be given several times"},
+            {"max-attempts", "N", "How often the job may be started"},
+            {"request-id", "UUID", "Makes the same submission happen once"},
+            {"dry-run", "", "Checks everything and submits nothing"},
+            {"watch", "", "Follows the job; the exit status is its outcome"}},
+           true},
+          RunSubmit};
+}
+
+}  // namespace atelier::client

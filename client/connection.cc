@@ -1,0 +1,91 @@
+#include "client/connection.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/support/channel_arguments.h"
+
+#include "proto/cc/status_macros.h"
+#include "proto/cc/wire_status.h"
+
+namespace atelier::client {
+namespace {
+
+constexpr int kTries = 4;
+constexpr auto kCallLimit = std::chrono::seconds(10);
+constexpr absl::Duration kLongestWait = absl::Seconds(5);
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  // gRPC's own back-off, kept below ours so that each try is a real one.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!absl::StartsWith(address, "unix:")) {
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60000);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000);
+  }
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
+                                   arguments);
+}
+
+}  // namespace
+
+absl::Duration Backoff::Next() {
+  return std::exchange(next_, std::min(next_ * 2, kLongestWait));
+}
+
+Connection::Connection(std::string address, const Context& context)
+    : address_(std::move(address)), context_(context) {
+  const auto channel = MakeChannel(address_);
+  jobs_ = v1::JobService::NewStub(channel);
+  server_ = v1::ServerService::NewStub(channel);
+}
+
+absl::Status Connection::Retry(
+    const std::function<grpc::Status(grpc::ClientContext*)>& call) {
+  Backoff backoff;
+  absl::Status status;
+  for (int i = 0; i < kTries; ++i) {
+    if (i > 0) context_.sleep(backoff.Next());
+    grpc::ClientContext attempt;
+    attempt.set_deadline(std::chrono::system_clock::now() + kCallLimit);
+    status = FromGrpcStatus(call(&attempt));
+    if (status.code() != absl::StatusCode::kUnavailable) break;
+  }
+  return Explain(status);
+}
+
+absl::Status Connection::Explain(const absl::Status& status) const {
+  if (status.code() == absl::StatusCode::kUnavailable) {
+    return AddContext(status, absl::StrCat("cannot reach atelierd at ",
+                                           address_, " (is it running?)"));
+  }
+  if (status.code() == absl::StatusCode::kDeadlineExceeded) {
+    return AddContext(status,
+                      absl::StrCat("no answer from atelierd at ", address_));
+  }
+  return status;
+}
+
+absl::Status Connection::GetServerInfo(v1::GetServerInfoResponse* response) {
+  return Retry([&](grpc::ClientContext* call) {
+    return server_->GetServerInfo(call, v1::GetServerInfoRequest(), response);
+  });
+}
+
+absl::StatusOr<v1::Job> Connection::GetJob(int64_t id) {
+  v1::GetJobRequest request;
+  request.set_id(id);
+  v1::GetJobResponse response;
+  RETURN_IF_ERROR(Call(&v1::JobService::Stub::GetJob, request, &response));
+  return std::move(*response.mutable_job());
+}
+
+}  // namespace atelier::client

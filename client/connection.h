@@ -1,0 +1,69 @@
+// The line to the daemon.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "atelier/v1/job.grpc.pb.h"
+#include "atelier/v1/server.grpc.pb.h"
+#include "client/context.h"
+
+namespace atelier::client {
+
+// Times to wait between attempts to reach a daemon that is away: 0.2 s, then
+// twice as long each time, 5 s at most.
+class Backoff {
+ public:
+  absl::Duration Next();
+
+ private:
+  absl::Duration next_ = absl::Milliseconds(200);
+};
+
+class Connection {
+ public:
+  // `address` is a gRPC target. Connects on the first call.
+  Connection(std::string address, const Context& context);
+
+  // One request and its answer. Each attempt has 10 s; an unreachable daemon is
+  // tried four times with the same request.
+  // Errors: those of the call, with their details; UNAVAILABLE names the
+  // address.
+  template <typename Request, typename Response>
+  absl::Status Call(grpc::Status (v1::JobService::Stub::*method)(
+                        grpc::ClientContext*, const Request&, Response*),
+                    const Request& request, Response* response) {
+    return Retry([&](grpc::ClientContext* call) {
+      response->Clear();
+      return (jobs_.get()->*method)(call, request, response);
+    });
+  }
+
+  absl::Status GetServerInfo(v1::GetServerInfoResponse* response);
+
+  // NOT_FOUND where there is no such job.
+  absl::StatusOr<v1::Job> GetJob(int64_t id);
+
+  // For streams, whose callers reconnect by themselves.
+  v1::JobService::Stub& jobs() { return *jobs_; }
+  const Context& context() const { return context_; }
+
+  // The same error, in words of the client where the daemon is out of reach.
+  absl::Status Explain(const absl::Status& status) const;
+
+ private:
+  absl::Status Retry(
+      const std::function<grpc::Status(grpc::ClientContext*)>& call);
+
+  std::string address_;
+  const Context& context_;
+  std::unique_ptr<v1::JobService::Stub> jobs_;
+  std::unique_ptr<v1::ServerService::Stub> server_;
+};
+
+}  // namespace atelier::client
