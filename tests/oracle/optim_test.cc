@@ -75,7 +75,8 @@ class OptimTest : public ::testing::Test {
     }
   }
 
-  // Values after every step, for each parameter.
+  // Values after every step, for each parameter, and the step size `d` where
+  // the optimizer estimates one.
   std::map<std::string, std::vector<Tensor>> Train(
       Optimizer& optimizer, const std::string& sequence) const {
     std::map<std::string, std::vector<Tensor>> rows;
@@ -86,6 +87,10 @@ class OptimTest : public ::testing::Test {
       for (const NamedParameter& named : optimizer.groups()[0].parameters) {
         rows[named.name].push_back(named.parameter.detach().clone());
       }
+      const auto state = optimizer.State();
+      const auto estimate = state.find("optimizer.d");
+      if (estimate != state.end())
+        rows["d"].push_back(estimate->second.clone());
     }
     return rows;
   }
