@@ -77,11 +77,10 @@ class EventBus : public EventListener {
 
   // Watches a job from the event after `after` on. Call Next until it gives
   // nothing; from then on `on_ready` says when to call it again. `on_ready`
-  // runs on the writer thread with no lock held by the bus other than one that
-  // Next needs: it must only hand over, never call Next itself. It may be null.
-  // Threads: any. Blocks: one read of the log.
-  // Errors: NOT_FOUND, JOB_NOT_FOUND; OUT_OF_RANGE, SEQUENCE_PAST_END: `after`
-  // is above the newest event.
+  // runs on the writer thread with the bus locked: it must only hand over,
+  // never call Next or destroy the watcher itself. It may be null. Threads:
+  // any. Blocks: one read of the log. Errors: NOT_FOUND, JOB_NOT_FOUND;
+  // OUT_OF_RANGE, SEQUENCE_PAST_END: `after` is above the newest event.
   absl::StatusOr<std::unique_ptr<EventWatcher>> Watch(
       JobId job, int64_t after, std::function<void()> on_ready);
 
@@ -101,6 +100,11 @@ class EventBus : public EventListener {
     bool is_final = false;
   };
 
+  // The watcher's next events from the window. None, when it has read all: it
+  // is then armed. False: they are older, the log has them.
+  bool ReadWindow(EventWatcher* watcher, size_t limit,
+                  std::vector<v1::Event>* events);
+  bool IsPastEnd(const EventWatcher* watcher) const;
   void Remove(EventWatcher* watcher);
 
   const EventLog& log_;

@@ -87,6 +87,9 @@ struct AttemptEnd {
   std::string next_message;
   // For PENDING: not started again before.
   absl::Time not_before = absl::InfinitePast();
+  // The job's cancel_requested when next_state was chosen; a cancel that came
+  // since makes FinishAttempt fail, so that it is chosen again.
+  bool saw_cancel = false;
 };
 
 // A device and the attempt that holds it.
@@ -144,6 +147,11 @@ class JobStore {
   // for a job that has ended.
   virtual absl::StatusOr<Job> ChangeState(const StateChange& change) = 0;
 
+  // Says why a PENDING job waits; nothing happens where that is the same.
+  // Errors: ABORTED: the job is no longer PENDING.
+  virtual absl::Status ExplainWait(JobId job, v1::JobReason reason,
+                                   const std::string& message) = 0;
+
   // Cancels: a job that waits is CANCELLED at once, one that runs becomes
   // STOPPING (its worker must then be asked to stop), one that is stopping
   // stays so. `message` is kept.
@@ -188,7 +196,7 @@ class JobStore {
 
   // Ends an attempt, frees its devices and moves its job on, at once.
   // Errors: ABORTED: it has ended before; FAILED_PRECONDITION: the job's state
-  // does not allow next_state.
+  // does not allow next_state, or a cancel came that was not seen.
   virtual absl::StatusOr<Job> FinishAttempt(const AttemptEnd& end) = 0;
 
   // Jobs in STARTING, RUNNING or STOPPING, with their attempts: what a daemon

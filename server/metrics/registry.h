@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 
 #include "atelier/v1/event.pb.h"
+#include "server/jobs/clock.h"
 #include "server/jobs/event_log.h"
 #include "server/jobs/job_store.h"
 

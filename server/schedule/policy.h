@@ -26,27 +26,27 @@ struct QueueView {
   bool disk_low = false;
 };
 
-struct Start {
+struct JobStart {
   JobId job = 0;
   std::vector<std::string> devices;
 
-  bool operator==(const Start&) const = default;
+  bool operator==(const JobStart&) const = default;
 };
 
 // Why a job waits, for its state and for people.
-struct Wait {
+struct JobWait {
   JobId job = 0;
   v1::JobReason reason = v1::JOB_REASON_UNSPECIFIED;
   std::string message;
 
-  bool operator==(const Wait&) const = default;
+  bool operator==(const JobWait&) const = default;
 };
 
 struct Decision {
   // In order.
-  std::vector<Start> starts;
+  std::vector<JobStart> starts;
   // All others.
-  std::vector<Wait> waits;
+  std::vector<JobWait> waits;
   // When to look again even if nothing happens; infinite future: not at all.
   absl::Time look_again = absl::InfiniteFuture();
 };

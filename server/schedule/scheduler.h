@@ -87,8 +87,8 @@ class Scheduler : public EventListener {
   // One pass; returns when to look again.
   absl::Time Pass();
   absl::StatusOr<QueueView> ReadView() const;
-  void StartJob(const Start& start);
-  void ExplainWaits(const QueueView& view, const std::vector<Wait>& waits);
+  void StartJob(const JobStart& start);
+  void ExplainWaits(const QueueView& view, const std::vector<JobWait>& waits);
   void EndExpired();
 
   const SchedulerOptions options_;

@@ -22,10 +22,11 @@ struct StateStoreOptions {
   std::string state_dir;
   // Network file systems are refused without this.
   bool allow_network_file_system = false;
-  // Changes that come within this time share one disk sync.
-  absl::Duration group_commit = absl::Milliseconds(5);
+  // How long a worker's events wait for others to share a disk sync with; all
+  // other changes go at once.
+  absl::Duration group_commit = absl::Milliseconds(20);
   // Told of every commit's duration, on the writer thread. May be null.
-  std::function<void(absl::Duration)> on_commit;
+  std::function<void(absl::Duration)> on_commit = nullptr;
 };
 
 class StateStore {

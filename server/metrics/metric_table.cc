@@ -1,0 +1,87 @@
+#include "server/metrics/metric_table.h"
+
+#include <cstddef>
+
+namespace atelier::server {
+namespace {
+
+// In the order of Metric.
+constexpr MetricRow kRows[] = {
+    {"atelier_build_info", MetricType::kGauge,
+     "Always 1; the version is in the labels."},
+    {"atelier_start_time_seconds", MetricType::kGauge,
+     "When the daemon started, in seconds since 1970."},
+    {"atelier_draining", MetricType::kGauge,
+     "1 while the daemon takes no new starts."},
+    {"atelier_jobs", MetricType::kGauge,
+     "Jobs by state and the reason for it."},
+    {"atelier_jobs_submitted_total", MetricType::kCounter, "Jobs accepted."},
+    {"atelier_jobs_finished_total", MetricType::kCounter,
+     "Jobs that have ended, by state and reason."},
+    {"atelier_job_attempts_total", MetricType::kCounter,
+     "Attempts that have ended, by outcome and reason."},
+    {"atelier_job_retries_total", MetricType::kCounter,
+     "Jobs that wait to be started again after an attempt ended."},
+    {"atelier_jobs_adopted_total", MetricType::kCounter,
+     "Workers of a former daemon that were adopted."},
+    {"atelier_job_queue_seconds", MetricType::kHistogram,
+     "From submission to the first start of a job."},
+    {"atelier_scheduler_pass_seconds", MetricType::kHistogram,
+     "Duration of one look at the queue."},
+    {"atelier_training_step", MetricType::kGauge,
+     "Optimizer steps done by a running job."},
+    {"atelier_training_steps_target", MetricType::kGauge,
+     "Steps that a running job will have in all."},
+    {"atelier_training_loss", MetricType::kGauge,
+     "Smoothed loss of a running job."},
+    {"atelier_training_learning_rate", MetricType::kGauge,
+     "Learning rate of a running job's denoiser."},
+    {"atelier_training_grad_norm", MetricType::kGauge,
+     "Gradient norm of a running job before clipping."},
+    {"atelier_training_images_per_second", MetricType::kGauge,
+     "Images a running job trains on in a second."},
+    {"atelier_training_last_progress_timestamp_seconds", MetricType::kGauge,
+     "When a running job last told of anything."},
+    {"atelier_worker_resident_memory_bytes", MetricType::kGauge,
+     "Resident memory of a running job's worker."},
+    {"atelier_worker_peak_memory_bytes", MetricType::kGauge,
+     "Highest resident memory of a running job's worker."},
+    {"atelier_worker_device_peak_memory_bytes", MetricType::kGauge,
+     "Highest device memory of a running job's worker."},
+    {"atelier_training_step_seconds", MetricType::kHistogram,
+     "Wall time of optimizer steps, waiting for data included."},
+    {"atelier_training_phase_seconds", MetricType::kHistogram,
+     "Wall time of the parts of optimizer steps."},
+    {"atelier_training_data_wait_seconds", MetricType::kHistogram,
+     "Part of optimizer steps spent waiting for the loader."},
+    {"atelier_training_nonfinite_total", MetricType::kCounter,
+     "Steps skipped because loss or gradients were not finite."},
+    {"atelier_training_checkpoints_total", MetricType::kCounter,
+     "Checkpoints written."},
+    {"atelier_training_samples_total", MetricType::kCounter,
+     "Sample images written."},
+    {"atelier_worker_fenced_total", MetricType::kCounter,
+     "Workers turned away because their attempt is over."},
+    {"atelier_grpc_requests_total", MetricType::kCounter,
+     "API calls by method and status code."},
+    {"atelier_grpc_request_seconds", MetricType::kHistogram,
+     "Duration of API calls that are not streams."},
+    {"atelier_grpc_streams", MetricType::kGauge, "Open API streams."},
+    {"atelier_db_commit_seconds", MetricType::kHistogram,
+     "Duration of commits to the database, sync included."},
+    {"atelier_collect_errors_total", MetricType::kCounter,
+     "Scrapes for which the database could not be read."},
+};
+
+static_assert(std::size(kRows) ==
+              static_cast<size_t>(Metric::kCollectErrors) + 1);
+
+}  // namespace
+
+const MetricRow& RowOf(Metric metric) {
+  return kRows[static_cast<size_t>(metric)];
+}
+
+absl::Span<const MetricRow> AllMetrics() { return kRows; }
+
+}  // namespace atelier::server
