@@ -5,34 +5,26 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 
+#include "server/jobs/job.h"
+
 namespace atelier::server {
 
-// One start of one job.
-struct AttemptKey {
-  int64_t job_id = 0;
-  int32_t attempt = 0;
-
-  friend auto operator<=>(const AttemptKey&, const AttemptKey&) = default;
-};
-
 struct LaunchRequest {
-  AttemptKey key;
+  AttemptId attempt;
   // The attempt's secret, by which its worker is recognised.
   std::string token;
   // Added to the worker's environment, over the daemon's own.
   std::map<std::string, std::string> environment;
 };
 
-// How an attempt ended. Without code and signal nobody knows: machine or shim
+// How an attempt ended. With an empty status nobody knows: machine or shim
 // went down with the worker, or it was never started.
 struct WorkerExit {
-  std::optional<int> code;
-  std::optional<int> signal;
+  ExitStatus status;
   bool never_started = false;
   int64_t max_rss_bytes = 0;
   // Last lines that the worker printed.
@@ -43,7 +35,7 @@ class Launcher {
  public:
   // Called once an attempt, after everything that it started is gone.
   // Threads: the launcher's own; must not block for long.
-  using ExitCallback = std::function<void(AttemptKey, const WorkerExit&)>;
+  using ExitCallback = std::function<void(AttemptId, const WorkerExit&)>;
 
   virtual ~Launcher() = default;
 
@@ -55,18 +47,19 @@ class Launcher {
   // Takes over an attempt that an earlier daemon started. One that has ended
   // meanwhile, or never began, is reported through the callback like any other.
   // Errors: INTERNAL the run folder cannot be read.
-  virtual absl::Status Adopt(const AttemptKey& key) = 0;
+  virtual absl::Status Adopt(const AttemptId& attempt) = 0;
 
   // Asks the worker's process group to end (SIGTERM).
   // Errors: NOT_FOUND no such attempt is running.
-  virtual absl::Status Terminate(const AttemptKey& key) = 0;
+  virtual absl::Status Terminate(const AttemptId& attempt) = 0;
 
   // Ends every process of the attempt at once.
   // Errors: NOT_FOUND no such attempt is running.
-  virtual absl::Status Kill(const AttemptKey& key) = 0;
+  virtual absl::Status Kill(const AttemptId& attempt) = 0;
 
-  // Pid of the worker; 0 while unknown.
-  virtual int WorkerPid(const AttemptKey& key) const = 0;
+  // The attempt's shim and worker, each with pid 0 while it is not known.
+  virtual ProcessId Shim(const AttemptId& attempt) const = 0;
+  virtual ProcessId Worker(const AttemptId& attempt) const = 0;
 };
 
 }  // namespace atelier::server

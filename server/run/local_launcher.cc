@@ -24,9 +24,9 @@ namespace {
 
 constexpr size_t kLastLogBytes = 4096;
 
-absl::Status NotRunning(const AttemptKey& key) {
-  return absl::NotFoundError(absl::StrCat("attempt ", key.attempt, " of job ",
-                                          key.job_id, " is not running"));
+absl::Status NotRunning(const AttemptId& attempt) {
+  return absl::NotFoundError(absl::StrCat(
+      "attempt ", attempt.number, " of job ", attempt.job, " is not running"));
 }
 
 void SendSignal(int pidfd, int signal) {
@@ -54,13 +54,13 @@ LocalLauncher::~LocalLauncher() {
   }
   Wake();
   thread_.join();
-  for (const auto& [key, watched] : watched_) close(watched.pidfd);
+  for (const auto& [attempt, watched] : watched_) close(watched.pidfd);
   close(epoll_fd_);
   close(wake_fd_);
 }
 
-RunFolder LocalLauncher::Folder(const AttemptKey& key) const {
-  return RunFolder(options_.state_dir, key);
+AttemptFolder LocalLauncher::Folder(const AttemptId& attempt) const {
+  return AttemptFolder(options_.state_dir, attempt);
 }
 
 void LocalLauncher::Wake() {
@@ -68,8 +68,9 @@ void LocalLauncher::Wake() {
   [[maybe_unused]] ssize_t written = write(wake_fd_, &one, sizeof one);
 }
 
-std::vector<std::string> LocalLauncher::Command(const AttemptKey& key) const {
-  RunFolder folder = Folder(key);
+std::vector<std::string> LocalLauncher::Command(
+    const AttemptId& attempt) const {
+  AttemptFolder folder = Folder(attempt);
   return {options_.shim_program,
           folder.path(),
           options_.trainer_program,
@@ -77,9 +78,9 @@ std::vector<std::string> LocalLauncher::Command(const AttemptKey& key) const {
           "--socket",
           options_.worker_socket,
           "--job",
-          absl::StrCat(key.job_id),
+          absl::StrCat(attempt.job),
           "--attempt",
-          absl::StrCat(key.attempt),
+          absl::StrCat(attempt.number),
           "--token-file",
           folder.File("token"),
           "--run-dir",
@@ -87,10 +88,10 @@ std::vector<std::string> LocalLauncher::Command(const AttemptKey& key) const {
 }
 
 absl::Status LocalLauncher::Start(const LaunchRequest& request) {
-  RunFolder folder = Folder(request.key);
+  AttemptFolder folder = Folder(request.attempt);
   RETURN_IF_ERROR(folder.Create(request.token));
   SpawnRequest spawn;
-  spawn.command = Command(request.key);
+  spawn.command = Command(request.attempt);
   spawn.environment = request.environment;
   spawn.environment[kRunDirVariable] = folder.path();
   ASSIGN_OR_RETURN(pid_t shim, Spawn(spawn));
@@ -99,64 +100,64 @@ absl::Status LocalLauncher::Start(const LaunchRequest& request) {
   if (pidfd < 0)
     return absl::InternalError(absl::StrCat("cannot watch process ", shim, ": ",
                                             std::strerror(errno)));
-  Watch(request.key, {shim, pidfd, /*is_shim=*/true});
+  Watch(request.attempt, {shim, pidfd, /*is_shim=*/true});
   return absl::OkStatus();
 }
 
-void LocalLauncher::Watch(const AttemptKey& key, const Watched& watched) {
+void LocalLauncher::Watch(const AttemptId& attempt, const Watched& watched) {
   absl::MutexLock lock(&mutex_);
-  watched_[key] = watched;
+  watched_[attempt] = watched;
   epoll_event event = {};
   event.events = EPOLLIN;
   event.data.fd = watched.pidfd;
   epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, watched.pidfd, &event);
 }
 
-bool LocalLauncher::WatchIfAlive(const AttemptKey& key) {
-  RunFolder folder = Folder(key);
+bool LocalLauncher::WatchIfAlive(const AttemptId& attempt) {
+  AttemptFolder folder = Folder(attempt);
   for (bool is_shim : {true, false}) {
     auto process = is_shim ? folder.Shim() : folder.Worker();
     int pidfd = process ? OpenProcess(*process) : -1;
     if (pidfd < 0) continue;
     if (!is_shim)
       spdlog::warn("job {} attempt {}: worker {} lost its shim and trains on",
-                   key.job_id, key.attempt, process->pid);
-    Watch(key, {process->pid, pidfd, is_shim});
+                   attempt.job, attempt.number, process->pid);
+    Watch(attempt, {process->pid, pidfd, is_shim});
     return true;
   }
   return false;
 }
 
-void LocalLauncher::ReportSoon(const AttemptKey& key,
+void LocalLauncher::ReportSoon(const AttemptId& attempt,
                                const WorkerExit& worker_exit) {
   {
     absl::MutexLock lock(&mutex_);
-    pending_.emplace_back(key, worker_exit);
+    pending_.emplace_back(attempt, worker_exit);
   }
   Wake();
 }
 
-absl::Status LocalLauncher::Adopt(const AttemptKey& key) {
-  RunFolder folder = Folder(key);
-  if (WatchIfAlive(key)) return absl::OkStatus();
+absl::Status LocalLauncher::Adopt(const AttemptId& attempt) {
+  AttemptFolder folder = Folder(attempt);
+  if (WatchIfAlive(attempt)) return absl::OkStatus();
   absl::StatusOr<bool> withdrawn = folder.Withdraw();
   if (!withdrawn.ok() && !absl::IsNotFound(withdrawn.status()))
     return AddLocation(withdrawn.status());
   if (!withdrawn.ok() || *withdrawn) {
     WorkerExit never;
     never.never_started = true;
-    ReportSoon(key, never);
+    ReportSoon(attempt, never);
     return absl::OkStatus();
   }
   // The shim may have claimed the folder since the first look.
-  if (!WatchIfAlive(key)) ReportSoon(key, Outcome(key));
+  if (!WatchIfAlive(attempt)) ReportSoon(attempt, Outcome(attempt));
   return absl::OkStatus();
 }
 
-absl::Status LocalLauncher::Terminate(const AttemptKey& key) {
+absl::Status LocalLauncher::Terminate(const AttemptId& attempt) {
   absl::MutexLock lock(&mutex_);
-  auto it = watched_.find(key);
-  if (it == watched_.end()) return NotRunning(key);
+  auto it = watched_.find(attempt);
+  if (it == watched_.end()) return NotRunning(attempt);
   if (it->second.is_shim)
     SendSignal(it->second.pidfd, SIGTERM);
   else
@@ -164,12 +165,12 @@ absl::Status LocalLauncher::Terminate(const AttemptKey& key) {
   return absl::OkStatus();
 }
 
-absl::Status LocalLauncher::Kill(const AttemptKey& key) {
+absl::Status LocalLauncher::Kill(const AttemptId& attempt) {
   pid_t shim = 0;
   {
     absl::MutexLock lock(&mutex_);
-    auto it = watched_.find(key);
-    if (it == watched_.end()) return NotRunning(key);
+    auto it = watched_.find(attempt);
+    if (it == watched_.end()) return NotRunning(attempt);
     if (it->second.is_shim) {
       shim = it->second.pid;
       SendSignal(it->second.pidfd, SIGCONT);
@@ -177,16 +178,24 @@ absl::Status LocalLauncher::Kill(const AttemptKey& key) {
     }
   }
   // The shim is spared: it writes down how the worker ended.
-  if (!KillProcessTree(Folder(key).path(), shim))
-    return absl::DeadlineExceededError(absl::StrCat("processes of attempt ",
-                                                    key.attempt, " of job ",
-                                                    key.job_id, " do not end"));
+  if (!KillProcessTree(Folder(attempt).path(), shim))
+    return absl::DeadlineExceededError(
+        absl::StrCat("processes of attempt ", attempt.number, " of job ",
+                     attempt.job, " do not end"));
   return absl::OkStatus();
 }
 
-int LocalLauncher::WorkerPid(const AttemptKey& key) const {
-  auto worker = Folder(key).Worker();
-  return worker ? worker->pid : 0;
+ProcessId LocalLauncher::Shim(const AttemptId& attempt) const {
+  absl::MutexLock lock(&mutex_);
+  auto it = watched_.find(attempt);
+  if (it == watched_.end() || !it->second.is_shim)
+    return Folder(attempt).Shim().value_or(ProcessId());
+  pid_t pid = it->second.pid;
+  return {pid, StartTicks(pid), BootId()};
+}
+
+ProcessId LocalLauncher::Worker(const AttemptId& attempt) const {
+  return Folder(attempt).Worker().value_or(ProcessId());
 }
 
 void LocalLauncher::WatchLoop() {
@@ -209,14 +218,14 @@ void LocalLauncher::WatchLoop() {
 }
 
 void LocalLauncher::OnProcessEnd(int pidfd) {
-  AttemptKey key;
+  AttemptId attempt;
   Watched watched;
   {
     absl::MutexLock lock(&mutex_);
     auto it = watched_.begin();
     while (it != watched_.end() && it->second.pidfd != pidfd) ++it;
     if (it == watched_.end()) return;
-    std::tie(key, watched) = *it;
+    std::tie(attempt, watched) = *it;
     watched_.erase(it);
     epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, pidfd, nullptr);
   }
@@ -224,35 +233,35 @@ void LocalLauncher::OnProcessEnd(int pidfd) {
   siginfo_t info;
   waitid(P_PIDFD, pidfd, &info, WEXITED | WNOHANG);
   close(pidfd);
-  bool ended = !watched.is_shim || Folder(key).Exit().has_value();
-  if (!ended && WatchIfAlive(key)) return;
-  Finish(key, Outcome(key));
+  bool ended = !watched.is_shim || Folder(attempt).Exit().has_value();
+  if (!ended && WatchIfAlive(attempt)) return;
+  Finish(attempt, Outcome(attempt));
 }
 
-WorkerExit LocalLauncher::Outcome(const AttemptKey& key) const {
-  RunFolder folder = Folder(key);
+WorkerExit LocalLauncher::Outcome(const AttemptId& attempt) const {
+  AttemptFolder folder = Folder(attempt);
   if (auto written = folder.Exit()) return *written;
   WorkerExit unknown;
   unknown.never_started = !folder.HasWorkerFile();
   return unknown;
 }
 
-void LocalLauncher::Finish(const AttemptKey& key, WorkerExit worker_exit) {
-  RunFolder folder = Folder(key);
+void LocalLauncher::Finish(const AttemptId& attempt, WorkerExit worker_exit) {
+  AttemptFolder folder = Folder(attempt);
   if (!KillProcessTree(folder.path()))
     spdlog::error("job {} attempt {}: some of its processes do not end",
-                  key.job_id, key.attempt);
+                  attempt.job, attempt.number);
   worker_exit.last_log = folder.LastLog(kLastLogBytes);
-  on_exit_(key, worker_exit);
+  on_exit_(attempt, worker_exit);
 }
 
 void LocalLauncher::ReportPending() {
-  std::vector<std::pair<AttemptKey, WorkerExit>> pending;
+  std::vector<std::pair<AttemptId, WorkerExit>> pending;
   {
     absl::MutexLock lock(&mutex_);
     pending.swap(pending_);
   }
-  for (auto& [key, worker_exit] : pending) Finish(key, worker_exit);
+  for (auto& [attempt, worker_exit] : pending) Finish(attempt, worker_exit);
 }
 
 }  // namespace atelier::server

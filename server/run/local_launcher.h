@@ -17,8 +17,8 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 
+#include "server/run/attempt_folder.h"
 #include "server/run/launcher.h"
-#include "server/run/run_folder.h"
 
 namespace atelier::server {
 
@@ -37,10 +37,11 @@ class LocalLauncher : public Launcher {
   ~LocalLauncher() override;
 
   absl::Status Start(const LaunchRequest& request) override;
-  absl::Status Adopt(const AttemptKey& key) override;
-  absl::Status Terminate(const AttemptKey& key) override;
-  absl::Status Kill(const AttemptKey& key) override;
-  int WorkerPid(const AttemptKey& key) const override;
+  absl::Status Adopt(const AttemptId& attempt) override;
+  absl::Status Terminate(const AttemptId& attempt) override;
+  absl::Status Kill(const AttemptId& attempt) override;
+  ProcessId Shim(const AttemptId& attempt) const override;
+  ProcessId Worker(const AttemptId& attempt) const override;
 
  private:
   // A process whose end is waited for.
@@ -51,17 +52,17 @@ class LocalLauncher : public Launcher {
     bool is_shim = true;
   };
 
-  RunFolder Folder(const AttemptKey& key) const;
-  void Watch(const AttemptKey& key, const Watched& watched)
+  AttemptFolder Folder(const AttemptId& attempt) const;
+  void Watch(const AttemptId& attempt, const Watched& watched)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  bool WatchIfAlive(const AttemptKey& key);
-  void ReportSoon(const AttemptKey& key, const WorkerExit& worker_exit);
-  std::vector<std::string> Command(const AttemptKey& key) const;
+  bool WatchIfAlive(const AttemptId& attempt);
+  void ReportSoon(const AttemptId& attempt, const WorkerExit& worker_exit);
+  std::vector<std::string> Command(const AttemptId& attempt) const;
   void Wake();
   void WatchLoop();
   void OnProcessEnd(int pidfd);
-  WorkerExit Outcome(const AttemptKey& key) const;
-  void Finish(const AttemptKey& key, WorkerExit worker_exit);
+  WorkerExit Outcome(const AttemptId& attempt) const;
+  void Finish(const AttemptId& attempt, WorkerExit worker_exit);
   void ReportPending();
 
   const LocalLauncherOptions options_;
@@ -70,9 +71,9 @@ class LocalLauncher : public Launcher {
   int wake_fd_ = -1;
 
   mutable absl::Mutex mutex_;
-  std::map<AttemptKey, Watched> watched_ ABSL_GUARDED_BY(mutex_);
+  std::map<AttemptId, Watched> watched_ ABSL_GUARDED_BY(mutex_);
   // Ends found while adopting, to be reported by the thread.
-  std::vector<std::pair<AttemptKey, WorkerExit>> pending_
+  std::vector<std::pair<AttemptId, WorkerExit>> pending_
       ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

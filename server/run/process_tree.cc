@@ -11,6 +11,7 @@
 #include <system_error>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -80,10 +81,17 @@ uint64_t StartTicks(pid_t pid) {
   return fields[0] == "Z" || fields[0] == "X" ? 0 : ticks;
 }
 
+std::string BootId() {
+  auto text = ReadFileBytes("/proc/sys/kernel/random/boot_id");
+  return text.ok() ? std::string(absl::StripAsciiWhitespace(*text)) : "";
+}
+
 int OpenProcess(const ProcessId& process) {
   int fd = OpenPidfd(process.pid);
   if (fd < 0) return -1;
-  if (StartTicks(process.pid) == process.start_ticks) return fd;
+  if (StartTicks(process.pid) == process.start_ticks &&
+      BootId() == process.boot_id)
+    return fd;
   close(fd);
   return -1;
 }

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <string>
 
-#include "server/run/run_folder.h"
+#include "server/jobs/job.h"
 
 namespace atelier::server {
 
@@ -23,6 +23,9 @@ int OpenProcess(const ProcessId& process);
 
 // Start time of a process in clock ticks since boot; 0: no such process.
 uint64_t StartTicks(pid_t pid);
+
+// Of the machine's present boot; empty where the kernel does not tell.
+std::string BootId();
 
 // Sends SIGKILL to every process of the run folder, but for `spared`, until
 // none is left. Returns false when some remain after many tries: processes that

@@ -1,4 +1,4 @@
-#include "server/run/run_folder.h"
+#include "server/run/attempt_folder.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -17,17 +17,12 @@
 #include "nlohmann/json.hpp"
 
 #include "proto/cc/status_macros.h"
+#include "server/jobs/job_paths.h"
 #include "server/run/file_bytes.h"
+#include "server/run/process_tree.h"
 
 namespace atelier::server {
 namespace {
-
-constexpr char kBootIdFile[] = "/proc/sys/kernel/random/boot_id";
-
-std::string BootId() {
-  auto text = ReadFileBytes(kBootIdFile);
-  return text.ok() ? std::string(absl::StripAsciiWhitespace(*text)) : "";
-}
 
 std::optional<nlohmann::json> ReadJson(const std::string& path) {
   auto text = ReadFileBytes(path);
@@ -46,11 +41,11 @@ std::optional<T> Number(const nlohmann::json& json, const char* key) {
 
 }  // namespace
 
-RunFolder::RunFolder(const std::string& state_dir, const AttemptKey& key)
-    : path_(absl::StrCat(state_dir, "/jobs/", key.job_id, "/attempt-",
-                         key.attempt)) {}
+AttemptFolder::AttemptFolder(const std::string& state_dir,
+                             const AttemptId& attempt)
+    : path_(RunFolder(state_dir, attempt)) {}
 
-absl::Status RunFolder::Create(const std::string& token) const {
+absl::Status AttemptFolder::Create(const std::string& token) const {
   std::error_code error;
   std::filesystem::create_directories(
       std::filesystem::path(path_).parent_path(), error);
@@ -61,49 +56,51 @@ absl::Status RunFolder::Create(const std::string& token) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> RunFolder::Withdraw() const {
+absl::StatusOr<bool> AttemptFolder::Withdraw() const {
   absl::Status written = WriteNewFile(File("shim.json"), "withdrawn\n");
   if (written.ok()) return true;
   if (absl::IsAlreadyExists(written)) return false;
   return AddLocation(std::move(written));
 }
 
-std::optional<ProcessId> RunFolder::ReadProcess(const std::string& name) const {
+std::optional<ProcessId> AttemptFolder::ReadProcess(
+    const std::string& name) const {
   auto boot = ReadFileBytes(File("boot_id"));
-  if (!boot.ok() || absl::StripAsciiWhitespace(*boot) != BootId())
+  std::string boot_id = BootId();
+  if (!boot.ok() || absl::StripAsciiWhitespace(*boot) != boot_id)
     return std::nullopt;
   auto json = ReadJson(File(name));
   if (!json) return std::nullopt;
   auto pid = Number<pid_t>(*json, "pid");
   auto start = Number<uint64_t>(*json, "start_ticks");
   if (!pid || !start || *pid <= 0 || *start == 0) return std::nullopt;
-  return ProcessId{*pid, *start};
+  return ProcessId{*pid, *start, boot_id};
 }
 
-std::optional<ProcessId> RunFolder::Shim() const {
+std::optional<ProcessId> AttemptFolder::Shim() const {
   return ReadProcess("shim.json");
 }
 
-std::optional<ProcessId> RunFolder::Worker() const {
+std::optional<ProcessId> AttemptFolder::Worker() const {
   return ReadProcess("worker.json");
 }
 
-bool RunFolder::HasWorkerFile() const {
+bool AttemptFolder::HasWorkerFile() const {
   return access(File("worker.json").c_str(), F_OK) == 0;
 }
 
-std::optional<WorkerExit> RunFolder::Exit() const {
+std::optional<WorkerExit> AttemptFolder::Exit() const {
   auto json = ReadJson(File("exit.json"));
   if (!json) return std::nullopt;
   WorkerExit result;
-  result.code = Number<int>(*json, "exit_code");
-  result.signal = Number<int>(*json, "exit_signal");
+  result.status.code = Number<int>(*json, "exit_code");
+  result.status.signal = Number<int>(*json, "exit_signal");
   result.max_rss_bytes = Number<int64_t>(*json, "max_rss_bytes").value_or(0);
-  if (!result.code && !result.signal) return std::nullopt;
+  if (!result.status.code && !result.status.signal) return std::nullopt;
   return result;
 }
 
-std::string RunFolder::LastLog(size_t max_bytes) const {
+std::string AttemptFolder::LastLog(size_t max_bytes) const {
   int fd = open(File("worker.log").c_str(),
                 O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return "";

@@ -1,34 +1,26 @@
-// An attempt's run folder: `<state_dir>/jobs/<id>/attempt-<n>/`, with
+// An attempt's run folder (server/jobs/job_paths.h), with
 //
 //   token        the attempt's secret, readable by its owner only
 //   boot_id      the boot of the machine that it was started in
 //   worker.log   what the worker printed
-//   journal      the events that it made (proto/atelier/v1/worker.proto)
+//   events.journal    the events that it made (proto/atelier/v1/worker.proto)
 //   shim.json, worker.json, exit.json    left by the shim (server/shim)
 #pragma once
 
-#include <sys/types.h>
-
-#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "server/jobs/job.h"
 #include "server/run/launcher.h"
 
 namespace atelier::server {
 
-// A process that a pid alone may not name: pids come back.
-struct ProcessId {
-  pid_t pid = 0;
-  uint64_t start_ticks = 0;
-};
-
-class RunFolder {
+class AttemptFolder {
  public:
-  RunFolder(const std::string& state_dir, const AttemptKey& key);
+  AttemptFolder(const std::string& state_dir, const AttemptId& attempt);
 
   const std::string& path() const { return path_; }
   std::string File(const std::string& name) const { return path_ + "/" + name; }

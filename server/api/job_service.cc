@@ -1,0 +1,198 @@
+#include "server/api/job_service.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+#include "proto/cc/enum_name.h"
+#include "proto/cc/error_details.h"
+#include "proto/cc/reasons.h"
+#include "proto/cc/status_macros.h"
+#include "server/api/job_pumps.h"
+#include "server/jobs/attempt_token.h"
+#include "server/jobs/job_message.h"
+
+namespace atelier::server {
+namespace {
+
+constexpr size_t kMaxSpecBytes = 256 << 10;
+constexpr size_t kMaxMessageBytes = 4096;
+
+// 8-4-4-4-12 hexadecimal digits.
+bool IsUuid(const std::string& text) {
+  if (text.size() != 36) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (is_dash ? text[i] != '-' : !absl::ascii_isxdigit(text[i])) return false;
+  }
+  return true;
+}
+
+absl::Status CheckSubmission(const v1::SubmitJobRequest& request) {
+  std::vector<Violation> violations;
+  if (!request.has_spec()) violations.push_back({"spec", "spec is missing"});
+  if (request.spec().ByteSizeLong() > kMaxSpecBytes)
+    violations.push_back(
+        {"spec", absl::StrCat("spec has ", request.spec().ByteSizeLong(),
+                              " bytes; at most ", kMaxSpecBytes)});
+  if (!request.request_id().empty() && !IsUuid(request.request_id()))
+    violations.push_back(
+        {"request_id",
+         "request_id is not a UUID of 36 characters; leave it empty or make a "
+         "new one"});
+  return MakeBadRequest(reasons::kInvalidRequest, violations);
+}
+
+}  // namespace
+
+JobServiceImpl::JobServiceImpl(const CallContext& context,
+                               JobServiceParts parts)
+    : context_(context), parts_(std::move(parts)) {}
+
+absl::Status JobServiceImpl::CheckArchitecture(
+    v1::Architecture architecture) const {
+  if (!parts_.capabilities.ok())
+    return absl::FailedPreconditionError(absl::StrCat(
+        "no job can run: ", parts_.capabilities.status().message()));
+  const auto& known = parts_.capabilities->architectures();
+  if (std::find(known.begin(), known.end(), architecture) != known.end())
+    return absl::OkStatus();
+  std::string names;
+  for (int value : known)
+    absl::StrAppend(&names, names.empty() ? "" : ", ",
+                    ArchitectureName(static_cast<v1::Architecture>(value)));
+  return MakeBadRequest(
+      reasons::kUnsupportedArchitecture,
+      {{"architecture",
+        absl::StrCat("architecture is ", ArchitectureName(architecture),
+                     "; the installed trainer knows ", names)}});
+}
+
+absl::Status JobServiceImpl::Submit(const v1::SubmitJobRequest& request,
+                                    const std::string& owner,
+                                    v1::SubmitJobResponse& response) {
+  RETURN_IF_ERROR(CheckSubmission(request));
+  ASSIGN_OR_RETURN(ResolvedSpec resolved,
+                   ResolveJobSpec(request.spec(), parts_.limits, parts_.seeds));
+  RETURN_IF_ERROR(CheckArchitecture(resolved.spec.architecture()));
+  for (std::string& warning : resolved.warnings)
+    response.add_warnings(std::move(warning));
+  if (request.validate_only()) {
+    *response.mutable_job()->mutable_spec() = std::move(resolved.spec);
+    response.mutable_job()->set_owner(owner);
+    return absl::OkStatus();
+  }
+  NewJob job;
+  job.spec = std::move(resolved.spec);
+  job.owner = owner;
+  job.request_id = absl::AsciiStrToLower(request.request_id());
+  job.body_hash = RequestBodyHash(request.spec());
+  ASSIGN_OR_RETURN(Submission submission, parts_.store.SubmitJob(job));
+  if (submission.is_new) context_.metrics.Submitted();
+  *response.mutable_job() = ToMessage(submission.job);
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::SubmitJob(
+    grpc::CallbackServerContext* call, const v1::SubmitJobRequest* request,
+    v1::SubmitJobResponse* response) {
+  return RunUnary(context_, call, "SubmitJob",
+                  [this, request, response, owner = parts_.user_of(*call)] {
+                    return Submit(*request, owner, *response);
+                  });
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::GetJob(
+    grpc::CallbackServerContext* call, const v1::GetJobRequest* request,
+    v1::GetJobResponse* response) {
+  return RunUnary(
+      context_, call, "GetJob", [this, request, response]() -> absl::Status {
+        ASSIGN_OR_RETURN(Job job, parts_.store.ReadJob(request->id()));
+        *response->mutable_job() = ToMessage(job);
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(
+    grpc::CallbackServerContext* call, const v1::ListJobsRequest* request,
+    v1::ListJobsResponse* response) {
+  return RunUnary(
+      context_, call, "ListJobs", [this, request, response]() -> absl::Status {
+        ASSIGN_OR_RETURN(
+            JobPage page,
+            parts_.store.ListJobs({request->page_size(), request->page_token(),
+                                   request->filter(), request->order_by()}));
+        for (const Job& job : page.jobs) *response->add_jobs() = ToMessage(job);
+        response->set_next_page_token(page.next_page_token);
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(
+    grpc::CallbackServerContext* call, const v1::CancelJobRequest* request,
+    v1::CancelJobResponse* response) {
+  return RunUnary(
+      context_, call, "CancelJob", [this, request, response]() -> absl::Status {
+        if (request->message().size() > kMaxMessageBytes)
+          return MakeBadRequest(
+              reasons::kInvalidRequest,
+              {{"message",
+                absl::StrCat("message has ", request->message().size(),
+                             " bytes; at most ", kMaxMessageBytes)}});
+        ASSIGN_OR_RETURN(Job job, parts_.store.RequestCancel(
+                                      request->id(), request->message()));
+        *response->mutable_job() = ToMessage(job);
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::ListArtifacts(
+    grpc::CallbackServerContext* call, const v1::ListArtifactsRequest* request,
+    v1::ListArtifactsResponse* response) {
+  return RunUnary(context_, call, "ListArtifacts",
+                  [this, request, response]() -> absl::Status {
+                    ASSIGN_OR_RETURN(
+                        ArtifactPage page,
+                        parts_.store.ListArtifacts(
+                            {request->id(), request->kind(),
+                             request->page_size(), request->page_token()}));
+                    for (v1::Artifact& artifact : page.artifacts)
+                      *response->add_artifacts() = std::move(artifact);
+                    response->set_next_page_token(page.next_page_token);
+                    return absl::OkStatus();
+                  });
+}
+
+grpc::ServerWriteReactor<v1::WatchJobResponse>* JobServiceImpl::WatchJob(
+    grpc::CallbackServerContext*, const v1::WatchJobRequest* request) {
+  return StreamWriter<v1::WatchJobResponse>::Start(
+      context_, "WatchJob",
+      [this, request = *request](std::function<void()> wake) {
+        return MakeWatchPump(parts_.bus, request, parts_.heartbeat,
+                             std::move(wake));
+      });
+}
+
+grpc::ServerWriteReactor<v1::TailLogsResponse>* JobServiceImpl::TailLogs(
+    grpc::CallbackServerContext*, const v1::TailLogsRequest* request) {
+  return StreamWriter<v1::TailLogsResponse>::Start(
+      context_, "TailLogs",
+      [this, request = *request](const std::function<void()>&) {
+        return MakeLogPump(parts_.store, request);
+      });
+}
+
+grpc::ServerWriteReactor<v1::DownloadArtifactResponse>*
+JobServiceImpl::DownloadArtifact(grpc::CallbackServerContext*,
+                                 const v1::DownloadArtifactRequest* request) {
+  return StreamWriter<v1::DownloadArtifactResponse>::Start(
+      context_, "DownloadArtifact",
+      [this, request = *request](const std::function<void()>&) {
+        return MakeArtifactPump(parts_.store, request);
+      });
+}
+
+}  // namespace atelier::server
