@@ -96,10 +96,12 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::detail::exception& cause) override {
-    // The library's text ends in "; last read: '…'", which may quote the file's
-    // raw bytes.
+    // "[json.exception…] parse error at …: REASON; last read: '…'", where the
+    // end may quote raw bytes.
     std::string text = cause.what();
     text = text.substr(0, text.find("; last read"));
+    const size_t reason = text.find(": ");
+    if (reason != std::string::npos) text = text.substr(reason + 2);
     return Fail(absl::StrCat("header is not valid JSON at its byte ", position,
                              ": ", text));
   }

@@ -14,40 +14,40 @@ namespace {
 // As the safetensors library pads: data begin on a multiple of 8.
 constexpr size_t kHeaderAlignment = 8;
 
-absl::Status CheckTensors(std::vector<TensorToSave>& tensors) {
-  for (TensorToSave& entry : tensors) {
-    const torch::ScalarType own = entry.tensor.scalar_type();
-    if (!c10::isFloatingType(own)) entry.dtype = own;
-    if (SafetensorsDtype(entry.dtype).empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "tensor '", entry.name, "' is of type ", c10::toString(entry.dtype),
-          ", which a safetensors file cannot hold"));
-    }
+absl::Status CheckTypes(const std::vector<TensorToMake>& tensors) {
+  for (const TensorToMake& entry : tensors) {
+    if (!SafetensorsDtype(entry.dtype).empty()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tensor '", entry.name, "' is of type ", c10::toString(entry.dtype),
+        ", which a safetensors file cannot hold"));
   }
+  return absl::OkStatus();
+}
+
+void SortForFile(std::vector<TensorToMake>& tensors) {
   std::sort(tensors.begin(), tensors.end(),
-            [](const TensorToSave& a, const TensorToSave& b) {
+            [](const TensorToMake& a, const TensorToMake& b) {
               const auto size_a = c10::elementSize(a.dtype);
               const auto size_b = c10::elementSize(b.dtype);
               return size_a != size_b ? size_a > size_b : a.name < b.name;
             });
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> MakeHeader(
-    const std::vector<TensorToSave>& tensors,
+    const std::vector<TensorToMake>& tensors,
     const std::map<std::string, std::string>& metadata, int64_t& data_bytes) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t offset = 0;
-  for (const TensorToSave& entry : tensors) {
+  for (const TensorToMake& entry : tensors) {
     if (header.contains(entry.name)) {
       return absl::InvalidArgumentError(
           absl::StrCat("tensor '", entry.name, "' stands twice"));
     }
-    const int64_t size = entry.tensor.numel() *
+    const int64_t size = c10::multiply_integers(entry.shape) *
                          static_cast<int64_t>(c10::elementSize(entry.dtype));
     header[entry.name] = {{"dtype", std::string(SafetensorsDtype(entry.dtype))},
-                          {"shape", entry.tensor.sizes().vec()},
+                          {"shape", entry.shape},
                           {"data_offsets", {offset, offset + size}}};
     offset += size;
   }
@@ -74,8 +74,13 @@ bool IsFinite(const Tensor& tensor) {
   return tensor.isfinite().all().item<bool>();
 }
 
-absl::StatusOr<Tensor> ToFileForm(const TensorToSave& entry) {
-  const Tensor source = entry.tensor.detach().to(torch::kCPU).contiguous();
+absl::StatusOr<Tensor> ToFileForm(const TensorToMake& entry) {
+  ASSIGN_OR_RETURN(const Tensor made, entry.make());
+  const Tensor source = made.detach().to(torch::kCPU).contiguous();
+  if (source.sizes() != at::IntArrayRef(entry.shape)) {
+    return absl::InternalError(
+        absl::StrCat("tensor '", entry.name, "' was made in another shape"));
+  }
   if (source.scalar_type() == entry.dtype) return source;
   const Tensor result = source.to(entry.dtype);
   if (!IsFinite(result.to(torch::kFloat32)) && IsFinite(source)) {
@@ -89,28 +94,41 @@ absl::StatusOr<Tensor> ToFileForm(const TensorToSave& entry) {
 
 }  // namespace
 
-absl::StatusOr<SavedFile> WriteSafetensors(
-    const std::string& path, std::vector<TensorToSave> tensors,
+absl::StatusOr<SavedFile> WriteSafetensorsLazily(
+    const std::string& path, std::vector<TensorToMake> tensors,
     const std::map<std::string, std::string>& metadata) {
   torch::NoGradGuard no_grad;
-  RETURN_IF_ERROR(CheckTensors(tensors));
+  RETURN_IF_ERROR(CheckTypes(tensors));
+  SortForFile(tensors);
   int64_t data_bytes = 0;
   ASSIGN_OR_RETURN(const std::string header,
                    MakeHeader(tensors, metadata, data_bytes));
   const std::string length = LittleEndian(header.size());
+  const auto head_bytes = static_cast<int64_t>(length.size() + header.size());
   ASSIGN_OR_RETURN(AtomicFile file,
-                   AtomicFile::Create(path, static_cast<int64_t>(
-                                                length.size() + header.size()) +
-                                                data_bytes));
+                   AtomicFile::Create(path, head_bytes + data_bytes));
   RETURN_IF_ERROR(file.Write(length));
   RETURN_IF_ERROR(file.Write(header));
-  for (const TensorToSave& entry : tensors) {
+  for (const TensorToMake& entry : tensors) {
     ASSIGN_OR_RETURN(const Tensor bytes, ToFileForm(entry));
     RETURN_IF_ERROR(
         file.Write({static_cast<const char*>(bytes.const_data_ptr()),
                     static_cast<size_t>(bytes.nbytes())}));
   }
   return file.Commit();
+}
+
+absl::StatusOr<SavedFile> WriteSafetensors(
+    const std::string& path, std::vector<TensorToSave> tensors,
+    const std::map<std::string, std::string>& metadata) {
+  std::vector<TensorToMake> list;
+  for (const TensorToSave& entry : tensors) {
+    const torch::ScalarType own = entry.tensor.scalar_type();
+    list.push_back({entry.name, entry.tensor.sizes().vec(),
+                    c10::isFloatingType(own) ? entry.dtype : own,
+                    [tensor = entry.tensor] { return tensor; }});
+  }
+  return WriteSafetensorsLazily(path, std::move(list), metadata);
 }
 
 absl::StatusOr<SavedFile> WriteSafetensors(

@@ -1,6 +1,8 @@
 // Writes safetensors files, atomically and with a digest.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -37,5 +39,17 @@ absl::StatusOr<SavedFile> WriteSafetensors(
 absl::StatusOr<SavedFile> WriteSafetensors(
     const std::string& path, const std::map<std::string, Tensor>& tensors,
     const std::map<std::string, std::string>& metadata = {});
+
+// A tensor that is made when its turn to be written comes, for files larger
+// than memory.
+struct TensorToMake {
+  std::string name;
+  std::vector<int64_t> shape;
+  torch::ScalarType dtype = torch::kFloat32;     // in the file
+  std::function<absl::StatusOr<Tensor>()> make;  // of this shape
+};
+absl::StatusOr<SavedFile> WriteSafetensorsLazily(
+    const std::string& path, std::vector<TensorToMake> tensors,
+    const std::map<std::string, std::string>& metadata);
 
 }  // namespace atelier::trainer
