@@ -1,0 +1,52 @@
+#include "trainer/nn/layers.h"
+
+namespace atelier::trainer {
+
+LinearImpl::LinearImpl(int64_t in, int64_t out, bool has_bias) {
+  weight = register_parameter("weight", torch::empty({out, in}), false);
+  if (has_bias) bias = register_parameter("bias", torch::empty({out}), false);
+}
+
+Tensor LinearImpl::forward(const Tensor& x) {
+  return at::linear(x, weight, bias);
+}
+
+Conv2dImpl::Conv2dImpl(int64_t in, int64_t out, ConvOptions options)
+    : options_(options) {
+  const int64_t kernel = options.kernel;
+  weight = register_parameter("weight", torch::empty({out, in, kernel, kernel}),
+                              false);
+  bias = register_parameter("bias", torch::empty({out}), false);
+}
+
+Tensor Conv2dImpl::forward(const Tensor& x) {
+  return at::conv2d(x, weight, bias, options_.stride, options_.padding);
+}
+
+LayerNormImpl::LayerNormImpl(int64_t width, double eps) : eps_(eps) {
+  weight = register_parameter("weight", torch::empty({width}), false);
+  bias = register_parameter("bias", torch::empty({width}), false);
+}
+
+Tensor LayerNormImpl::forward(const Tensor& x) {
+  return at::layer_norm(x, weight.sizes(), weight, bias, eps_);
+}
+
+GroupNorm32Impl::GroupNorm32Impl(int64_t channels, double eps) : eps_(eps) {
+  weight = register_parameter("weight", torch::empty({channels}), false);
+  bias = register_parameter("bias", torch::empty({channels}), false);
+}
+
+Tensor GroupNorm32Impl::forward(const Tensor& x) {
+  return at::group_norm(x, 32, weight, bias, eps_);
+}
+
+EmbeddingImpl::EmbeddingImpl(int64_t rows, int64_t width) {
+  weight = register_parameter("weight", torch::empty({rows, width}), false);
+}
+
+Tensor EmbeddingImpl::forward(const Tensor& ids) {
+  return at::embedding(weight, ids);
+}
+
+}  // namespace atelier::trainer
