@@ -1,0 +1,42 @@
+// The fixture's Stable Diffusion 1.x model, in each form that it is stored in.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "tests/support/oracle.h"
+#include "trainer/architectures/architecture.h"
+#include "trainer/checkpoint/checkpoint_source.h"
+
+namespace atelier::trainer::testing {
+
+inline ModelOptions Sd1Options() {
+  ModelOptions options;
+  options.tokenizer_dir = OraclePath("sd1/diffusers");
+  return options;
+}
+
+inline absl::StatusOr<Model> LoadSd1(const std::string& name,
+                                     const ModelOptions& options) {
+  auto architecture = FindArchitecture("sd1");
+  if (!architecture.ok()) return architecture.status();
+  auto source = OpenCheckpoint(OraclePath(name));
+  if (!source.ok()) return source.status();
+  return (*architecture)->load(**source, nullptr, options);
+}
+
+// With gradients for every parameter that can be trained.
+inline Model TrainableSd1(const ModelOptions& options = Sd1Options()) {
+  Model model = LoadSd1("sd1/sd1.safetensors", options).value();
+  for (Tensor& parameter : model.denoiser->parameters()) {
+    parameter.requires_grad_(true);
+  }
+  for (const TextEncoder& encoder : model.conditioner->TextEncoders()) {
+    for (Tensor& parameter : encoder.module->parameters()) {
+      parameter.requires_grad_(true);
+    }
+  }
+  return model;
+}
+
+}  // namespace atelier::trainer::testing

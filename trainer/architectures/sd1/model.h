@@ -1,0 +1,28 @@
+// Stable Diffusion 1.x as the training loop sees it: the functions of its row
+// in the registry.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "trainer/architectures/architecture.h"
+#include "trainer/architectures/sd1/config.h"
+
+namespace atelier::trainer::sd1 {
+
+// Reads a single file, with or without `text_model.` in the text encoder's
+// names, or a Diffusers folder. As Architecture::load.
+//
+// Errors: INVALID_ARGUMENT for a checkpoint of another kind (saying which), for
+// names and shapes that do not fit (naming them) and for options that the model
+// cannot follow; NOT_FOUND without tokenizer files; DATA_LOSS for weights that
+// are not finite.
+absl::StatusOr<Model> Load(const CheckpointSource& source,
+                           const CheckpointSource* vae,
+                           const ModelOptions& options);
+
+// As Architecture::export_tensors.
+std::vector<NamedTensor> ExportTensors(const Model& model);
+
+}  // namespace atelier::trainer::sd1
