@@ -11,12 +11,12 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "tests/support/temp_folder.h"
+#include "tests/support/temp_dir.h"
 
 namespace atelier::trainer {
 namespace {
 
-using testing::TempFolder;
+using ::atelier::testing::TempDir;
 
 v1::Event WarningOf(const std::string& message) {
   v1::Event event;
@@ -36,8 +36,8 @@ std::string MessageAt(const Journal& journal, int64_t sequence) {
 }
 
 TEST(JournalTest, NumbersEventsFromOneAndGivesThemBack) {
-  TempFolder folder;
-  const auto journal = OpenOrDie(folder / "j");
+  TempDir folder;
+  const auto journal = OpenOrDie(folder.File("j"));
   EXPECT_EQ(journal->last_sequence(), 0);
   EXPECT_EQ(journal->Append(WarningOf("one")), 1);
   EXPECT_EQ(journal->Append(WarningOf("two")), 2);
@@ -47,31 +47,31 @@ TEST(JournalTest, NumbersEventsFromOneAndGivesThemBack) {
 }
 
 TEST(JournalTest, SurvivesBeingKilled) {
-  TempFolder folder;
+  TempDir folder;
   const pid_t child = fork();
   if (child == 0) {
-    auto journal = Journal::Open(folder / "j");
+    auto journal = Journal::Open(folder.File("j"));
     for (int i = 0; i < 100; ++i) (*journal)->Append(WarningOf("event"));
     raise(SIGKILL);
   }
   int status = 0;
   waitpid(child, &status, 0);
   ASSERT_TRUE(WIFSIGNALED(status));
-  const auto journal = OpenOrDie(folder / "j");
+  const auto journal = OpenOrDie(folder.File("j"));
   EXPECT_EQ(journal->last_sequence(), 100);
   EXPECT_EQ(journal->Append(WarningOf("next")), 101);
 }
 
 TEST(JournalTest, DropsATornTailWhereverItIsTorn) {
-  TempFolder folder;
-  OpenOrDie(folder / "whole")->Append(WarningOf("first"));
-  const auto first_end = std::filesystem::file_size(folder / "whole");
-  OpenOrDie(folder / "whole")->Append(WarningOf("second"));
-  const auto size = std::filesystem::file_size(folder / "whole");
+  TempDir folder;
+  OpenOrDie(folder.File("whole"))->Append(WarningOf("first"));
+  const auto first_end = std::filesystem::file_size(folder.File("whole"));
+  OpenOrDie(folder.File("whole"))->Append(WarningOf("second"));
+  const auto size = std::filesystem::file_size(folder.File("whole"));
   for (auto cut = first_end; cut < size; ++cut) {
-    const std::string torn = folder / "torn";
+    const std::string torn = folder.File("torn");
     std::filesystem::copy_file(
-        folder / "whole", torn,
+        folder.File("whole"), torn,
         std::filesystem::copy_options::overwrite_existing);
     std::filesystem::resize_file(torn, cut);
     const auto journal = OpenOrDie(torn);
@@ -82,34 +82,34 @@ TEST(JournalTest, DropsATornTailWhereverItIsTorn) {
 }
 
 TEST(JournalTest, DropsARecordWhoseBytesChanged) {
-  TempFolder folder;
-  OpenOrDie(folder / "j")->Append(WarningOf("abc"));
-  std::fstream file(folder / "j",
+  TempDir folder;
+  OpenOrDie(folder.File("j"))->Append(WarningOf("abc"));
+  std::fstream file(folder.File("j"),
                     std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(-1, std::ios::end);
   file.put('X');
   file.close();
-  EXPECT_EQ(OpenOrDie(folder / "j")->last_sequence(), 0);
+  EXPECT_EQ(OpenOrDie(folder.File("j"))->last_sequence(), 0);
 }
 
 TEST(JournalTest, RefusesAFileThatIsNoJournal) {
-  TempFolder folder;
-  std::ofstream(folder / "j") << "something else entirely";
-  const auto journal = Journal::Open(folder / "j");
+  TempDir folder;
+  std::ofstream(folder.File("j")) << "something else entirely";
+  const auto journal = Journal::Open(folder.File("j"));
   EXPECT_TRUE(absl::IsDataLoss(journal.status()));
   EXPECT_THAT(std::string(journal.status().message()),
-              ::testing::HasSubstr(folder / "j"));
+              ::testing::HasSubstr(folder.File("j")));
 }
 
 TEST(JournalTest, KeepsEventsInMemoryWhileTheDiskRefusesThem) {
-  TempFolder folder;
+  TempDir folder;
   signal(SIGXFSZ, SIG_IGN);
-  const auto journal = OpenOrDie(folder / "j");
+  const auto journal = OpenOrDie(folder.File("j"));
   journal->Append(WarningOf("on disk"));
   rlimit before = {};
   getrlimit(RLIMIT_FSIZE, &before);
   rlimit limit = before;
-  limit.rlim_cur = std::filesystem::file_size(folder / "j") + 5;
+  limit.rlim_cur = std::filesystem::file_size(folder.File("j")) + 5;
   setrlimit(RLIMIT_FSIZE, &limit);
   EXPECT_EQ(journal->Append(WarningOf("refused")), 2);
   EXPECT_FALSE(journal->write_status().ok());
@@ -117,7 +117,7 @@ TEST(JournalTest, KeepsEventsInMemoryWhileTheDiskRefusesThem) {
   setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_EQ(journal->Append(WarningOf("after")), 3);
   EXPECT_TRUE(journal->write_status().ok());
-  const auto reopened = OpenOrDie(folder / "j");
+  const auto reopened = OpenOrDie(folder.File("j"));
   EXPECT_EQ(reopened->last_sequence(), 3);
   EXPECT_EQ(MessageAt(*reopened, 2), "refused");
 }

@@ -3,22 +3,22 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "tests/support/temp_folder.h"
+#include "tests/support/temp_dir.h"
 #include "tests/trainer/worker/fake_daemon.h"
 
 namespace atelier::trainer {
 namespace {
 
+using ::atelier::testing::TempDir;
 using testing::FakeDaemon;
-using testing::TempFolder;
 
 class LinkTest : public ::testing::Test {
  protected:
-  LinkTest() : journal_(*Journal::Open(folder_ / "j")) {}
+  LinkTest() : journal_(*Journal::Open(folder_.File("j"))) {}
 
   std::unique_ptr<Link> Connect() {
     LinkOptions options;
-    options.socket_path = folder_ / "s";
+    options.socket_path = folder_.File("s");
     options.job_id = 7;
     options.attempt = 1;
     options.token = "secret";
@@ -56,14 +56,14 @@ class LinkTest : public ::testing::Test {
     std::optional<std::string> value_;
   };
 
-  TempFolder folder_;
+  TempDir folder_;
   std::unique_ptr<Journal> journal_;
   StopToken stop_;
   Promise fenced_by_;
 };
 
 TEST_F(LinkTest, HelloCarriesTheTokenAndTheWelcomeTheSpec) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   const auto link = Connect();
   const auto welcome = link->WaitForWelcome();
   ASSERT_TRUE(welcome.ok()) << welcome.status();
@@ -76,7 +76,7 @@ TEST_F(LinkTest, HelloCarriesTheTokenAndTheWelcomeTheSpec) {
 }
 
 TEST_F(LinkTest, EveryEventArrivesOnceAndInOrder) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   const auto link = Connect();
   for (int i = 0; i < 200; ++i) Append(*link, std::to_string(i));
   ASSERT_TRUE(link->WaitUntilAcknowledged(200));
@@ -88,7 +88,7 @@ TEST_F(LinkTest, EveryEventArrivesOnceAndInOrder) {
 }
 
 TEST_F(LinkTest, BrokenStreamsLoseAndRepeatNothing) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   daemon.set_break_after(3);
   const auto link = Connect();
   for (int i = 0; i < 20; ++i) Append(*link, std::to_string(i));
@@ -100,7 +100,7 @@ TEST_F(LinkTest, BrokenStreamsLoseAndRepeatNothing) {
 }
 
 TEST_F(LinkTest, EventsMadeWhileTheDaemonIsAwayArriveWhenItReturns) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   const auto link = Connect();
   Append(*link, "before");
   ASSERT_TRUE(link->WaitUntilAcknowledged(1));
@@ -115,7 +115,7 @@ TEST_F(LinkTest, EventsMadeWhileTheDaemonIsAwayArriveWhenItReturns) {
 }
 
 TEST_F(LinkTest, CommandsReachTheStopToken) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   daemon.set_command(v1::WorkerCommand::KIND_STOP);
   const auto link = Connect();
   ASSERT_TRUE(link->WaitForWelcome().ok());
@@ -123,7 +123,7 @@ TEST_F(LinkTest, CommandsReachTheStopToken) {
 }
 
 TEST_F(LinkTest, AFencedAttemptIsToldSo) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   daemon.set_fenced(true);
   const auto link = Connect();
   EXPECT_THAT(fenced_by_.Wait(), ::testing::HasSubstr("attempt 2 runs"));
@@ -132,7 +132,7 @@ TEST_F(LinkTest, AFencedAttemptIsToldSo) {
 }
 
 TEST_F(LinkTest, TheLeaseEndsTheRunWhenTheDaemonStaysAway) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   daemon.set_lease(absl::Milliseconds(300));
   const auto link = Connect();
   ASSERT_TRUE(link->WaitForWelcome().ok());
@@ -144,13 +144,13 @@ TEST_F(LinkTest, TheLeaseEndsTheRunWhenTheDaemonStaysAway) {
 
 TEST_F(LinkTest, NoDaemonAtAllIsAnError) {
   LinkOptions options;
-  options.socket_path = folder_ / "nobody";
+  options.socket_path = folder_.File("nobody");
   options.first_contact = std::chrono::milliseconds(20);
   Link link(options, *journal_, stop_, [](const std::string&) {});
   const auto welcome = link.WaitForWelcome();
   EXPECT_TRUE(absl::IsUnavailable(welcome.status()));
   EXPECT_THAT(std::string(welcome.status().message()),
-              ::testing::HasSubstr(folder_ / "nobody"));
+              ::testing::HasSubstr(folder_.File("nobody")));
 }
 
 }  // namespace

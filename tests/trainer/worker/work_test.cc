@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "tests/support/temp_folder.h"
+#include "tests/support/temp_dir.h"
 #include "tests/trainer/worker/fake_daemon.h"
 #include "trainer/job/failure.h"
 #include "trainer/worker/exit_code.h"
@@ -15,18 +15,19 @@
 namespace atelier::trainer {
 namespace {
 
+using ::atelier::testing::TempDir;
 using testing::FakeDaemon;
-using testing::TempFolder;
 
 class WorkTest : public ::testing::Test {
  protected:
   WorkFlags Flags(int attempt) {
-    std::ofstream(folder_ / "token") << "secret\n";
-    chmod((folder_ / "token").c_str(), 0600);
-    return {folder_ / "s", 7, attempt, folder_ / "token", folder_.path()};
+    std::ofstream(folder_.File("token")) << "secret\n";
+    chmod((folder_.File("token")).c_str(), 0600);
+    return {folder_.File("s"), 7, attempt, folder_.File("token"),
+            folder_.path()};
   }
 
-  TempFolder folder_;
+  TempDir folder_;
 };
 
 absl::Status OneWarning(const RunRequest&, EventSink& events, StopToken&) {
@@ -35,7 +36,7 @@ absl::Status OneWarning(const RunRequest&, EventSink& events, StopToken&) {
 }
 
 TEST_F(WorkTest, ARunEndsWithDoneStoredAtTheDaemon) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   EXPECT_EQ(Work(Flags(1), &OneWarning), kExitOk);
   const auto events = daemon.WaitForEvents(2);
   EXPECT_EQ(events[0].warning().message(), "hello");
@@ -44,7 +45,7 @@ TEST_F(WorkTest, ARunEndsWithDoneStoredAtTheDaemon) {
 }
 
 TEST_F(WorkTest, LaterAttemptsContinueFromTheNewestState) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   std::vector<bool> continued;
   const RunFunction run = [&](const RunRequest& request, EventSink&,
                               StopToken&) {
@@ -58,7 +59,7 @@ TEST_F(WorkTest, LaterAttemptsContinueFromTheNewestState) {
 }
 
 TEST_F(WorkTest, AFailureIsReportedWithMessageAndReason) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   const int code = Work(Flags(1), [](const RunRequest&, EventSink&,
                                      StopToken&) {
     return MarkFailure(absl::ResourceExhaustedError("no memory"), kHostMemory);
@@ -71,7 +72,7 @@ TEST_F(WorkTest, AFailureIsReportedWithMessageAndReason) {
 }
 
 TEST_F(WorkTest, AStoppedRunSaysSo) {
-  FakeDaemon daemon(folder_ / "s");
+  FakeDaemon daemon(folder_.File("s"));
   EXPECT_EQ(Work(Flags(1),
                  [](const RunRequest&, EventSink&, StopToken&) {
                    return absl::CancelledError("asked to stop");

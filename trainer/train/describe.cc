@@ -1,0 +1,30 @@
+#include "trainer/train/describe.h"
+
+#include "trainer/architectures/architecture.h"
+#include "trainer/diffusion/samplers/sampler.h"
+#include "trainer/optim/registry.h"
+#include "trainer/train/device_choice.h"
+
+namespace atelier::trainer {
+
+Capabilities Describe() {
+  Capabilities capabilities;
+  for (const Architecture& architecture : AllArchitectures()) {
+    capabilities.architectures.emplace_back(architecture.name);
+  }
+  for (const OptimizerKind& kind : AllOptimizers()) {
+    capabilities.optimizers.emplace_back(kind.name);
+  }
+  for (const Sampler& sampler : AllSamplers()) {
+    capabilities.samplers.emplace_back(sampler.name);
+  }
+  const absl::StatusOr<torch::Device> cuda = ChooseDevice("cuda");
+  capabilities.has_cuda = cuda.ok();
+  if (!cuda.ok()) {
+    capabilities.cuda_message = std::string(cuda.status().message());
+  }
+  capabilities.torch_version = TORCH_VERSION;
+  return capabilities;
+}
+
+}  // namespace atelier::trainer

@@ -1,0 +1,208 @@
+#include "trainer/train/hooks/sample.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+#include "proto/cc/status_macros.h"
+#include "trainer/tensor/catch_torch.h"
+#include "trainer/tensor/rng.h"
+#include "trainer/train/autocast.h"
+#include "trainer/train/hooks/png_file.h"
+
+namespace atelier::trainer {
+namespace {
+
+// Modules compute without gradients and without dropout while this lives.
+class Evaluating {
+ public:
+  explicit Evaluating(const Model& model) : model_(model) { Set(false); }
+  ~Evaluating() { Set(true); }
+  Evaluating(const Evaluating&) = delete;
+  Evaluating& operator=(const Evaluating&) = delete;
+
+ private:
+  void Set(bool training) {
+    model_.denoiser->train(training);
+    for (const TextEncoder& encoder : model_.conditioner->TextEncoders()) {
+      encoder.module->train(training);
+    }
+  }
+
+  const Model& model_;
+  torch::NoGradGuard no_grad_;
+};
+
+// As other programs write it into pictures.
+std::string ParametersText(const PreviewPrompt& prompt, uint64_t seed,
+                           const std::string& model) {
+  std::string text = prompt.prompt;
+  if (!prompt.negative_prompt.empty()) {
+    absl::StrAppend(&text, "\nNegative prompt: ", prompt.negative_prompt);
+  }
+  absl::StrAppendFormat(
+      &text, "\nSteps: %d, Sampler: %s, CFG scale: %g, Seed: %d, Size: %dx%d",
+      prompt.steps, prompt.sampler, prompt.scale, seed, prompt.width,
+      prompt.height);
+  absl::StrAppend(&text, ", Model: ", model);
+  return text;
+}
+
+absl::Status CheckSamplers(const std::vector<PreviewPrompt>& prompts,
+                           const std::vector<std::string>& known) {
+  for (const PreviewPrompt& prompt : prompts) {
+    if (std::find(known.begin(), known.end(), prompt.sampler) != known.end()) {
+      continue;
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "sampler `", prompt.sampler, "` of prompt `", prompt.prompt,
+        "`; must be one of ", absl::StrJoin(known, ", ")));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<SampleHook> SampleHook::Make(const Training& training,
+                                            const std::string& output_dir,
+                                            Reporter& reporter) {
+  const PreviewOptions& options = training.preview;
+  std::vector<PreviewPrompt> prompts;
+  if (!options.prompt_file.empty()) {
+    ASSIGN_OR_RETURN(prompts, ReadPromptFile(options.prompt_file));
+  }
+  for (const std::string& line : options.prompts) {
+    absl::StatusOr<PreviewPrompt> prompt = ParsePromptLine(line);
+    if (!prompt.ok()) return AddContext(prompt.status(), "sample_prompt");
+    prompts.push_back(*std::move(prompt));
+  }
+  for (PreviewPrompt& prompt : prompts) {
+    if (prompt.sampler.empty()) prompt.sampler = options.sampler;
+  }
+  RETURN_IF_ERROR(CheckSamplers(prompts, training.model.recipe->Samplers()));
+  return SampleHook(training, output_dir, std::move(prompts), reporter);
+}
+
+SampleHook::SampleHook(const Training& training, std::string output_dir,
+                       std::vector<PreviewPrompt> prompts, Reporter& reporter)
+    : training_(&training),
+      output_dir_(std::move(output_dir)),
+      prompts_(std::move(prompts)),
+      reporter_(&reporter) {}
+
+void SampleHook::AtFirst() {
+  if (training_->preview.at_first) DrawAll("e000000");
+}
+
+void SampleHook::AfterStep(int64_t step, int64_t ended_epoch) {
+  const PreviewOptions& options = training_->preview;
+  if (options.every_n_epochs > 0) {
+    if (ended_epoch > 0 && ended_epoch % options.every_n_epochs == 0) {
+      DrawAll(absl::StrFormat("e%06d", ended_epoch));
+    }
+    return;
+  }
+  if (options.every_n_steps > 0 && step % options.every_n_steps == 0) {
+    DrawAll(absl::StrFormat("%06d", step));
+  }
+}
+
+void SampleHook::OnRequest(int64_t step) {
+  if (prompts_.empty()) {
+    return reporter_->Warn(
+        "a sample was asked for, but the job has no sample_prompts");
+  }
+  DrawAll(absl::StrFormat("%06d", step));
+}
+
+void SampleHook::DrawAll(const std::string& tag) {
+  const auto count = static_cast<int64_t>(prompts_.size());
+  if (count == 0) return;
+  reporter_->EnterPhase("sampling", "", 0, count);
+  for (size_t i = 0; i < prompts_.size(); ++i) {
+    absl::StatusOr<SampleSaved> saved =
+        CatchTorchOr([&] { return DrawOne(i, tag); });
+    if (saved.ok()) {
+      reporter_->Send(*std::move(saved));
+    } else {
+      reporter_->Warn(absl::StrCat("no sample of `", prompts_[i].prompt,
+                                   "`: ", saved.status().message()));
+    }
+    // Previews take long: a run that is asked to stop leaves out the rest.
+    if (!reporter_->Progress(static_cast<int64_t>(i) + 1, count).ok()) return;
+  }
+  reporter_->EnterPhase("training");
+}
+
+absl::StatusOr<SampleSaved> SampleHook::DrawOne(size_t index,
+                                                const std::string& tag) {
+  const PreviewPrompt& prompt = prompts_[index];
+  const uint64_t seed = SeedOf(index);
+  ASSIGN_OR_RETURN(const Tensor image, DrawImage(prompt, seed));
+  const std::string& name = training_->preview.output_name;
+  SampleSaved event;
+  event.path = absl::StrCat(
+      "sample/", name.empty() ? "" : absl::StrCat(name, "_"), tag,
+      absl::StrFormat("_%02d_", index),
+      absl::FormatTime("%Y%m%d%H%M%S", absl::Now(), absl::UTCTimeZone()),
+      prompt.seed.has_value() ? absl::StrCat("_", seed) : "", ".png");
+  std::error_code error;
+  std::filesystem::create_directories(absl::StrCat(output_dir_, "/sample"),
+                                      error);
+  ASSIGN_OR_RETURN(
+      const SavedFile saved,
+      WritePng(absl::StrCat(output_dir_, "/", event.path), image,
+               {{"parameters", ParametersText(prompt, seed, name)},
+                {"Software", absl::StrCat("atelier ", ATELIER_VERSION)}}));
+  event.size_bytes = saved.size_bytes;
+  event.sha256 = saved.sha256;
+  event.prompt = prompt.prompt;
+  event.prompt_index = static_cast<int64_t>(index);
+  event.seed = static_cast<int64_t>(seed);
+  event.width = prompt.width;
+  event.height = prompt.height;
+  return event;
+}
+
+absl::StatusOr<Tensor> SampleHook::DrawImage(const PreviewPrompt& prompt,
+                                             uint64_t seed) {
+  const Model& model = training_->model;
+  const Evaluating evaluating(model);
+  const Autocast autocast(training_->device.type(), training_->loop.precision);
+  ImageGeometry geometry;
+  geometry.original_width = geometry.target_width = prompt.width;
+  geometry.original_height = geometry.target_height = prompt.height;
+  PreviewRequest request;
+  request.positive = model.conditioner->Encode({prompt.prompt}, {geometry});
+  request.negative =
+      model.conditioner->Encode({prompt.negative_prompt}, {geometry});
+  request.width = prompt.width;
+  request.height = prompt.height;
+  request.steps = prompt.steps;
+  request.cfg_scale = prompt.scale;
+  request.sampler = prompt.sampler;
+  request.seed = seed;
+  ASSIGN_OR_RETURN(
+      const Tensor latents,
+      model.recipe->Preview(*model.denoiser, request, training_->device));
+  const Tensor image = model.vae->Decode(latents.to(torch::kFloat32))[0];
+  if (!image.isfinite().all().item<bool>()) {
+    return absl::OutOfRangeError("the picture has values that are not finite");
+  }
+  return image;
+}
+
+uint64_t SampleHook::SeedOf(size_t index) const {
+  if (prompts_[index].seed.has_value()) return *prompts_[index].seed;
+  // The same at every drawing, so that pictures of one prompt can be compared.
+  return Rng(training_->loop.seed, RngPurpose::kPreview, 0, index).NextUint32();
+}
+
+}  // namespace atelier::trainer

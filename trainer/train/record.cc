@@ -1,0 +1,185 @@
+#include "trainer/train/record.h"
+
+#include <filesystem>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+#include "proto/cc/message_json.h"
+#include "proto/cc/options_schema.h"
+#include "proto/cc/status_macros.h"
+
+namespace atelier::trainer {
+namespace {
+
+// Options that say where or how fast, not what: the outcome is the same
+// whatever they are.
+const std::set<std::string>& OptionsWithoutEffect() {
+  static const auto& names =
+      *new std::set<std::string>{"device", "max_data_loader_n_workers",
+                                 "output_dir", "resume", "vae_batch_size"};
+  return names;
+}
+
+// Also these may change when a run is continued: how long it is, what it writes
+// and shows.
+const std::set<std::string>& OptionsThatMayChange() {
+  static const auto& names =
+      *new std::set<std::string>{"max_train_steps",
+                                 "max_train_epochs",
+                                 "output_name",
+                                 "save_precision",
+                                 "save_model_as",
+                                 "save_every_n_epochs",
+                                 "save_every_n_steps",
+                                 "save_last_n_epochs",
+                                 "save_last_n_steps",
+                                 "save_last_n_epochs_state",
+                                 "save_last_n_steps_state",
+                                 "save_state",
+                                 "save_state_on_train_end",
+                                 "sample_prompts",
+                                 "sample_prompt",
+                                 "sample_every_n_steps",
+                                 "sample_every_n_epochs",
+                                 "sample_at_first",
+                                 "sample_sampler",
+                                 "metadata_title",
+                                 "metadata_author",
+                                 "metadata_description",
+                                 "metadata_license",
+                                 "metadata_tags",
+                                 "on_nonfinite",
+                                 "learning_rate",
+                                 "learning_rate_te",
+                                 "max_grad_norm",
+                                 "lr_scheduler",
+                                 "lr_warmup_steps",
+                                 "lr_scheduler_num_cycles",
+                                 "lr_scheduler_power",
+                                 "gradient_checkpointing",
+                                 "skip_cache_check",
+                                 "cache_latents_to_disk"};
+  return names;
+}
+
+nlohmann::ordered_json ToJson(const OptionValue& value) {
+  return std::visit(
+      [](const auto& held) { return nlohmann::ordered_json(held); }, value);
+}
+
+// A path without its folder: a checkpoint that is given away names none.
+nlohmann::ordered_json ToJson(const Option& option,
+                              const v1::TrainingConfig& config) {
+  nlohmann::ordered_json values = nlohmann::ordered_json::array();
+  for (const OptionValue& value : OptionValues(option, config)) {
+    const auto* path = std::get_if<std::string>(&value);
+    if (path != nullptr && option.info.path() != v1::PATH_KIND_UNSPECIFIED) {
+      values.push_back(std::filesystem::path(*path).filename().string());
+    } else {
+      values.push_back(ToJson(value));
+    }
+  }
+  return option.is_list() || values.size() != 1 ? values : values.front();
+}
+
+nlohmann::ordered_json OptionsJson(const v1::TrainingConfig& config,
+                                   const std::set<std::string>& left_out) {
+  nlohmann::ordered_json options = nlohmann::ordered_json::object();
+  for (const Option* option : SetOptions(config)) {
+    if (left_out.count(option->name) == 0) {
+      options[option->name] = ToJson(*option, config);
+    }
+  }
+  return options;
+}
+
+std::string Resolution(const Training& training) {
+  int width = 0;
+  int height = 0;
+  for (const DatasetOptions& dataset : training.index.config.datasets) {
+    if (dataset.width * dataset.height <= width * height) continue;
+    width = dataset.width;
+    height = dataset.height;
+  }
+  return absl::StrCat(width, "x", height);
+}
+
+void AddModelSpec(const Training& training,
+                  std::map<std::string, std::string>& metadata) {
+  const v1::TrainingConfig& config = training.spec.training();
+  const auto put = [&](const char* key, const std::string& value) {
+    if (!value.empty()) metadata[absl::StrCat("modelspec.", key)] = value;
+  };
+  put("sai_model_spec", "1.0.1");
+  put("architecture",
+      std::string(training.architecture->modelspec_architecture));
+  put("implementation",
+      std::string(training.architecture->modelspec_implementation));
+  std::string title = config.metadata().metadata_title();
+  if (title.empty()) title = config.output().output_name();
+  if (title.empty()) title = training.spec.name();
+  put("title", title.empty() ? "Checkpoint" : title);
+  put("resolution", Resolution(training));
+  put("author", config.metadata().metadata_author());
+  put("description", config.metadata().metadata_description());
+  put("license", config.metadata().metadata_license());
+  put("tags", config.metadata().metadata_tags());
+  put("prediction_type", "epsilon");
+  if (config.loss().min_timestep() > 0 ||
+      (config.loss().has_max_timestep() &&
+       config.loss().max_timestep() < 1000)) {
+    put("timestep_range", absl::StrCat(config.loss().min_timestep(), ",",
+                                       config.loss().max_timestep()));
+  }
+  if (config.model().has_clip_skip()) {
+    put("encoder_layer", absl::StrCat(config.model().clip_skip()));
+  }
+  put("implementation_version", absl::StrCat("atelier/", ATELIER_VERSION));
+}
+
+}  // namespace
+
+absl::StatusOr<std::map<std::string, std::string>> MakeMetadata(
+    const Training& training, const Progress& progress) {
+  const v1::TrainingConfig& config = training.spec.training();
+  ASSIGN_OR_RETURN(const std::string base, training.source_digest.get());
+  nlohmann::ordered_json record;
+  record["record_version"] = 1;
+  record["atelier_version"] = ATELIER_VERSION;
+  record["torch_version"] = TORCH_VERSION;
+  record["architecture"] = std::string(training.architecture->name);
+  record["base_sha256"] = base;
+  record["dataset_sha256"] = training.index.digest;
+  record["train_images"] = training.index.train_images;
+  record["regularization_images"] = training.index.regularization_images;
+  record["seed"] = training.loop.seed;
+  record["step"] = progress.step;
+  record["total_steps"] = training.length.total_steps;
+  record["options"] = OptionsJson(config, OptionsWithoutEffect());
+  std::map<std::string, std::string> metadata;
+  metadata["atelier.record"] = JsonLine(record);
+  metadata["format"] = "pt";
+  AddModelSpec(training, metadata);
+  return metadata;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> MakeFingerprint(
+    const Training& training) {
+  ASSIGN_OR_RETURN(const std::string base, training.source_digest.get());
+  std::set<std::string> left_out = OptionsThatMayChange();
+  left_out.insert(OptionsWithoutEffect().begin(), OptionsWithoutEffect().end());
+  std::map<std::string, std::string> fingerprint;
+  fingerprint["base checkpoint"] = base;
+  fingerprint["dataset"] = training.index.digest;
+  const nlohmann::ordered_json options =
+      OptionsJson(training.spec.training(), left_out);
+  for (const auto& [name, value] : options.items()) {
+    fingerprint[name] =
+        value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  return fingerprint;
+}
+
+}  // namespace atelier::trainer

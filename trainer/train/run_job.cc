@@ -1,0 +1,73 @@
+#include "trainer/train/run_job.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+
+#include "proto/cc/status_macros.h"
+#include "trainer/job/failure.h"
+#include "trainer/tensor/catch_torch.h"
+#include "trainer/train/output_folder.h"
+#include "trainer/train/resume.h"
+#include "trainer/train/trainer.h"
+
+namespace atelier::trainer {
+namespace {
+
+// Where to begin: the state that this attempt goes on from, taken over, or the
+// start.
+absl::StatusOr<Progress> Begin(Training& training, const RunContext& context,
+                               Reporter& reporter) {
+  ASSIGN_OR_RETURN(
+      const std::optional<std::string> state,
+      FindStateToResume(training, context.output_dir,
+                        context.continue_from_newest_state, reporter));
+  if (!state.has_value()) return Progress();
+  ASSIGN_OR_RETURN(const Progress progress,
+                   LoadTrainingState(training, *state));
+  reporter.set_step(progress.step);
+  reporter.Send(Resumed{*state});
+  return progress;
+}
+
+absl::Status Run(const v1::JobSpec& spec, const RunContext& context,
+                 Reporter& reporter) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<OutputFolder> folder,
+                   OutputFolder::Open(context.output_dir));
+  ASSIGN_OR_RETURN(Manifest manifest, Manifest::Open(context.output_dir));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Training> training,
+                   SetUpTraining(spec, context.tokenizer_dir, reporter));
+  ASSIGN_OR_RETURN(SampleHook samples,
+                   SampleHook::Make(*training, context.output_dir, reporter));
+  RETURN_IF_ERROR(CacheLatents(*training, reporter));
+  ASSIGN_OR_RETURN(const Progress progress,
+                   Begin(*training, context, reporter));
+  CheckpointHook checkpoints(*training, context.output_dir, std::move(manifest),
+                             reporter);
+  Trainer trainer(*training, progress, checkpoints, samples, reporter);
+  return trainer.Run();
+}
+
+// Says what kind of thing gave out, where an exception was thrown for want of
+// memory.
+absl::Status MarkThrown(absl::Status status) {
+  if (!absl::IsResourceExhausted(status)) return status;
+  const bool device = absl::StrContains(status.message(), "device's memory");
+  return MarkFailure(std::move(status), device ? kDeviceMemory : kHostMemory);
+}
+
+}  // namespace
+
+absl::Status RunJob(const v1::JobSpec& spec, const RunContext& context,
+                    EventSink& events, StopToken& stop) {
+  Reporter reporter(events, stop);
+  absl::Status returned;
+  const absl::Status thrown = CatchTorch([&] {
+    returned = Run(spec, context, reporter);
+    return absl::OkStatus();
+  });
+  return thrown.ok() ? returned : MarkThrown(thrown);
+}
+
+}  // namespace atelier::trainer

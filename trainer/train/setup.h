@@ -1,0 +1,82 @@
+// From a resolved job to everything that its training needs: model, data,
+// optimizer, lengths.
+#pragma once
+
+#include <future>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "atelier/v1/job_spec.pb.h"
+#include "trainer/architectures/architecture.h"
+#include "trainer/data/batch_sampler.h"
+#include "trainer/data/dataset_index.h"
+#include "trainer/data/latent_cache.h"
+#include "trainer/job/stop_token.h"
+#include "trainer/optim/lr_schedule.h"
+#include "trainer/optim/optimizer.h"
+#include "trainer/train/options.h"
+#include "trainer/train/reporter.h"
+
+namespace atelier::trainer {
+
+// A module whose weights change; its optimizer group has the same name.
+struct TrainedModule {
+  std::string name;  // `unet`, `text_encoder`
+  std::shared_ptr<torch::nn::Module> module;
+  double learning_rate = 0;
+};
+
+// How long the run is.
+struct RunLength {
+  int64_t batches_per_epoch = 0;
+  int64_t steps_per_epoch = 0;
+  int64_t total_steps = 0;
+  int64_t total_epochs = 0;
+};
+
+struct Training {
+  v1::JobSpec spec;
+  LoopOptions loop;
+  SaveOptions save;
+  PreviewOptions preview;
+
+  const Architecture* architecture = nullptr;
+  torch::Device device = torch::kCPU;
+  std::unique_ptr<CheckpointSource> source;
+  Model model;
+  // Computed beside the first steps; valid until it is asked for once.
+  std::shared_future<absl::StatusOr<std::string>> source_digest;
+
+  DatasetIndex index;
+  BucketLayout layout;
+  std::unique_ptr<LatentCache>
+      latents;  // null: images are encoded as they come
+
+  std::vector<TrainedModule>
+      trained;                   // the denoiser first, where it is trained
+  std::set<std::string> frozen;  // names of those that are trained no more
+  std::unique_ptr<Optimizer> optimizer;
+  RunLength length;
+  std::unique_ptr<LrSchedule> schedule;
+};
+
+// Everything up to the model and the scanned dataset. Nothing is written.
+//
+// Errors: NOT_FOUND, INVALID_ARGUMENT, DATA_LOSS for checkpoint and dataset;
+// CANCELLED when asked to stop. Throws: what LibTorch throws.
+absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
+    const v1::JobSpec& spec, const std::string& tokenizer_dir,
+    Reporter& reporter);
+
+// Encodes every image, where the job caches latents. Errors: as
+// LatentCache::Make, CANCELLED.
+absl::Status CacheLatents(Training& training, Reporter& reporter);
+
+// Steps of an epoch and of the run: ceil(batches / accumulation) a epoch.
+RunLength MakeRunLength(int64_t batches_per_epoch, const LoopOptions& loop);
+
+}  // namespace atelier::trainer

@@ -1,0 +1,44 @@
+// One micro-batch of denoising training, from pixels and captions to the loss.
+//
+//   z = latents(images)     c = conditioning(captions)
+//   t ~ schedule            e ~ N(0, 1)
+//   z_t = add_noise(z, e, t)
+//   loss = || denoiser(z_t, t, c) - target(z, e, t) ||
+#pragma once
+
+#include "trainer/architectures/architecture.h"
+#include "trainer/data/batch.h"
+#include "trainer/tensor/random_tensor.h"
+#include "trainer/train/options.h"
+#include "trainer/train/stopwatch.h"
+
+namespace atelier::trainer {
+
+class TrainStep {
+ public:
+  // `model` outlives this.
+  TrainStep(const Model& model, torch::Device device,
+            const LoopOptions& options);
+
+  // The loss to differentiate, a scalar in fp32. `rng` says which draws the
+  // micro-batch gets; its time goes to `watch` as data, conditioning and
+  // forward.
+  Tensor Loss(const Batch& batch, const BatchRng& rng, Stopwatch& watch) const;
+
+  // Images [B, 3, H, W] to moments [B, 2C, h, w], without gradients.
+  Tensor Encode(const Tensor& images) const;
+
+  // Gradients flow into the text encoders.
+  void set_trains_text_encoders(bool trains) { trains_text_encoders_ = trains; }
+
+ private:
+  Tensor Latents(const Batch& batch) const;
+  Conditioning Condition(const Batch& batch) const;
+
+  const Model& model_;
+  torch::Device device_;
+  LoopOptions options_;
+  bool trains_text_encoders_ = false;
+};
+
+}  // namespace atelier::trainer
