@@ -139,7 +139,8 @@ INSTANTIATE_TEST_SUITE_P(
         WrongFile{"bad/wrong_architecture.safetensors", "language model"},
         WrongFile{"bad/lora_instead_of_model.safetensors", "LoRA"},
         WrongFile{"bad/clip_l_nan.safetensors", "CLIP text encoder"},
-        WrongFile{"bad/sd1_missing_keys.safetensors", "input_blocks.0.0.bias"}));
+        WrongFile{"bad/sd1_missing_keys.safetensors",
+                  "input_blocks.0.0.bias"}));
 
 TEST(Sd1CheckpointOracle, RefusesAnAutoencoderOfAnotherModel) {
   const auto sd1 = FindArchitecture("sd1").value();

@@ -1,0 +1,34 @@
+// Small checkpoints of the real classes, with random weights that depend on
+// nothing but their names, and a tokenizer of single bytes.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "trainer/architectures/architecture.h"
+
+namespace atelier::trainer::testing {
+
+// The weights of a module under `prefix`: norms about 1, the rest small.
+void AddRandomWeights(const std::string& prefix, torch::nn::Module& module,
+                      std::map<std::string, Tensor>& tensors);
+
+// Every tensor of a whole model in the original layout, in half precision.
+std::map<std::string, Tensor> TinySd1Tensors();
+
+// Writes vocab.json and merges.txt; returns `folder`. Ids 512 and 513 are start
+// and end.
+std::string WriteTinyTokenizer(const std::string& folder);
+
+// What tests give to Architecture::load.
+ModelOptions TinyOptions();
+
+// A registered architecture with the checkpoint that its tests use.
+struct TinyArchitecture {
+  std::string name;
+  std::map<std::string, Tensor> tensors;
+};
+// One for each row of AllArchitectures().
+TinyArchitecture TinyArchitectureOf(const Architecture& architecture);
+
+}  // namespace atelier::trainer::testing
