@@ -36,9 +36,12 @@ def allowed(target, rules):
     return False
 
 
-def folder_of(path, layers):
+def layer_of(path, layers):
+    """The nearest folder above the file that layers.txt names; sub-folders share its line."""
     folder = os.path.dirname(path)
-    return path if path in layers else folder
+    while folder and folder not in layers:
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def check(root):
@@ -50,13 +53,12 @@ def check(root):
             yield f"{path}: {lines} lines; at most {MAX_LINES} (only tables may be longer)"
         if path.startswith("tests/"):
             continue
-        folder = folder_of(path, layers)
-        if folder not in layers:
-            yield f"{path}: its folder has no line in tests/lint/layers.txt"
+        folder = layer_of(path, layers)
+        if not folder:
+            yield f"{path}: no folder above it has a line in tests/lint/layers.txt"
             continue
         for target in INCLUDE.findall(text):
-            own = os.path.dirname(target) == os.path.dirname(path)
-            if not own and not allowed(target, layers[folder]):
+            if layer_of(target, layers) != folder and not allowed(target, layers[folder]):
                 yield f"{path}: includes {target}; {folder} may include {' '.join(layers[folder]) or 'nothing'}"
         if not path.startswith("trainer/") and any(
                 name.startswith(("torch/", "ATen/", "c10/")) for name in ANY_INCLUDE.findall(text)):
