@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "gtest/gtest.h"
+
 #include "tests/support/temp_dir.h"
 
 namespace atelier::trainer {

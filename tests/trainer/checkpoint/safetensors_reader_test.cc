@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
 #include "tests/support/temp_dir.h"
 #include "trainer/checkpoint/atomic_file.h"
 
@@ -29,11 +30,11 @@ std::string ErrorOf(const std::string& file) {
 }
 
 TEST(SafetensorsReaderTest, ReadsNamesShapesTypesAndMetadata) {
-  const auto header = ReadSafetensorsHeader(FileOf(
-      R"({"__metadata__":{"k":"v"},)"
-      R"("b":{"dtype":"F32","shape":[2,1],"data_offsets":[4,12]},)"
-      R"("a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}   )",
-      12));
+  const auto header = ReadSafetensorsHeader(
+      FileOf(R"({"__metadata__":{"k":"v"},)"
+             R"("b":{"dtype":"F32","shape":[2,1],"data_offsets":[4,12]},)"
+             R"("a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}   )",
+             12));
   ASSERT_TRUE(header.ok()) << header.status();
   EXPECT_EQ(header->metadata.at("k"), "v");
   EXPECT_EQ(header->tensors.at("a").dtype, torch::kBFloat16);
@@ -62,8 +63,9 @@ TEST(SafetensorsReaderTest, WhatIsMalformedIsSaidWithItsTensor) {
   EXPECT_THAT(
       ErrorOf(entry(R"("dtype":"F24","shape":[2],"data_offsets":[0,8])")),
       HasSubstr("tensor 'w': dtype 'F24' is unknown; known are BOOL"));
-  EXPECT_THAT(ErrorOf(entry(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])")),
-              HasSubstr("needs 12 bytes, data_offsets give 8"));
+  EXPECT_THAT(
+      ErrorOf(entry(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])")),
+      HasSubstr("needs 12 bytes, data_offsets give 8"));
   EXPECT_THAT(
       ErrorOf(entry(R"("dtype":"F32","shape":[-2],"data_offsets":[0,8])")),
       HasSubstr("shape holds the number -2"));
@@ -78,10 +80,9 @@ TEST(SafetensorsReaderTest, WhatIsMalformedIsSaidWithItsTensor) {
   EXPECT_THAT(ErrorOf(entry(R"("dtype":"F32","shape":[1],)"
                             R"("data_offsets":[0,4])")),
               HasSubstr("the tensors end at byte 4 of 8"));
-  EXPECT_THAT(
-      ErrorOf(entry(R"("dtype":"F32","shape":[4294967296,4294967296],)"
-                    R"("data_offsets":[0,8])")),
-      HasSubstr("more bytes than 2^63"));
+  EXPECT_THAT(ErrorOf(entry(R"("dtype":"F32","shape":[4294967296,4294967296],)"
+                            R"("data_offsets":[0,8])")),
+              HasSubstr("more bytes than 2^63"));
 }
 
 TEST(SafetensorsReaderTest, ATensorThatIsNotAlignedIsReadAllTheSame) {
@@ -91,9 +92,9 @@ TEST(SafetensorsReaderTest, ATensorThatIsNotAlignedIsReadAllTheSame) {
       R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}} )";
   for (int padding = 0; padding < 4; ++padding) {
     const std::string path = dir.File(absl::StrCat(padding));
-    ASSERT_TRUE(WriteFileAtomically(
-                    path, FileOf(header + std::string(padding, ' '), 8))
-                    .ok());
+    ASSERT_TRUE(
+        WriteFileAtomically(path, FileOf(header + std::string(padding, ' '), 8))
+            .ok());
     const auto file = SafetensorsFile::Open(path);
     ASSERT_TRUE(file.ok()) << file.status();
     const Tensor bytes = (*file)->Read("w")->clone().view(torch::kUInt8);
@@ -103,11 +104,10 @@ TEST(SafetensorsReaderTest, ATensorThatIsNotAlignedIsReadAllTheSame) {
 
 TEST(SafetensorsReaderTest, AViewOutlivesItsFile) {
   const TempDir dir;
-  ASSERT_TRUE(WriteFileAtomically(
-                  dir.File("f"),
-                  FileOf(R"({"w":{"dtype":"U8","shape":[4],)"
-                         R"("data_offsets":[0,4]}})",
-                         4))
+  ASSERT_TRUE(WriteFileAtomically(dir.File("f"),
+                                  FileOf(R"({"w":{"dtype":"U8","shape":[4],)"
+                                         R"("data_offsets":[0,4]}})",
+                                         4))
                   .ok());
   Tensor view;
   {

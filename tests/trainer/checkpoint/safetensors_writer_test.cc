@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
 #include "tests/support/temp_dir.h"
 #include "trainer/checkpoint/safetensors_reader.h"
 
@@ -93,9 +94,9 @@ TEST(SafetensorsWriterTest, ANameThatStandsTwiceIsRefused) {
   const std::vector<TensorToSave> list = {
       {"w", torch::zeros({1}), torch::kFloat32},
       {"w", torch::zeros({1}), torch::kFloat32}};
-  EXPECT_THAT(std::string(
-                  WriteSafetensors(dir.File("f"), list, {}).status().message()),
-              HasSubstr("'w' stands twice"));
+  EXPECT_THAT(
+      std::string(WriteSafetensors(dir.File("f"), list, {}).status().message()),
+      HasSubstr("'w' stands twice"));
 }
 
 TEST(SafetensorsWriterTest, AFullDiskLeavesTheOldFileAndNothingElse) {
