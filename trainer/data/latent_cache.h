@@ -32,7 +32,7 @@ struct LatentCacheOptions {
   bool to_disk = false;
   // Where files go. Empty: `.atelier_latents` in the folder of each image.
   std::string folder;
-  // Take a file by the image's name, size and time, without reading the image.
+  // Trust a file that has the image's name, without reading the image.
   bool skip_check = false;
   // Part of every file's name: digest of the encoder's weights and its
   // precision.
@@ -75,8 +75,9 @@ class LatentCache {
 };
 
 // A sample of the posterior: mean + exp(log variance / 2) * noise, the log
-// variance held in [-30, 20]. Shapes: moments [2C, h, w]; returns [C, h, w].
+// variance held in [-30, 20]. `index` tells draws of one image apart (a
+// mirrored one takes 1). Shapes: moments [2C, h, w]; returns [C, h, w].
 Tensor SampleMoments(const Tensor& moments, uint64_t seed, int64_t epoch,
-                     int64_t image);
+                     int64_t image, uint32_t index = 0);
 
 }  // namespace atelier::trainer

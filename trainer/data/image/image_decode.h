@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "opencv2/core/mat.hpp"
 
 namespace atelier::trainer {
@@ -15,5 +16,10 @@ namespace atelier::trainer {
 // Errors: NOT_FOUND; DATA_LOSS for a file that is truncated or no image, naming
 // it.
 absl::StatusOr<cv::Mat> DecodeImage(const std::string& path);
+
+// The same from the file's contents; `path` is for messages. A truncated JPEG
+// is not noticed here.
+absl::StatusOr<cv::Mat> DecodeImageBytes(absl::string_view bytes,
+                                         const std::string& path);
 
 }  // namespace atelier::trainer

@@ -1,0 +1,219 @@
+#include "trainer/data/dataset_index.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny_dataset.h"
+
+namespace atelier::trainer {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class DatasetIndexTest : public ::testing::Test {
+ protected:
+  // One dataset of the folder `images`, filled by the test.
+  DatasetConfig Config() {
+    SubsetOptions subset;
+    subset.image_dir = dir_.File("images");
+    subset.caption_extension = ".txt";
+    DatasetOptions dataset;
+    dataset.width = dataset.height = 64;
+    dataset.subsets = {subset};
+    return {.datasets = {dataset}, .warnings = {}};
+  }
+
+  std::string ErrorOf(const DatasetConfig& config) {
+    const auto index = ScanDataset(config, {});
+    EXPECT_FALSE(index.ok());
+    return std::string(index.status().message());
+  }
+
+  void Truncate(const std::string& name) {
+    const std::string path = dir_.File("images/" + name);
+    std::filesystem::resize_file(path,
+                                 std::filesystem::file_size(path) * 2 / 3);
+  }
+
+  atelier::testing::TempDir dir_;
+};
+
+TEST_F(DatasetIndexTest, ImagesAreSortedWithSizesAndCaptions) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"b.png", 80, 64, "second"},
+                                                  {"a.JPG", 64, 72, "first"},
+                                                  {"c.webp", 30, 20, "third"}});
+  testing::WriteText(dir_.File("images/notes.md"), "not an image");
+  const auto index = ScanDataset(Config(), {});
+  ASSERT_TRUE(index.ok()) << index.status();
+  ASSERT_EQ(index->images.size(), 3u);
+  EXPECT_EQ(index->images[0].caption, "first");
+  EXPECT_EQ(index->images[0].height, 72);
+  EXPECT_EQ(index->images[1].width, 80);
+  EXPECT_EQ(index->images[2].width, 30);
+  EXPECT_EQ(index->train_images, 3);
+}
+
+TEST_F(DatasetIndexTest, EveryBadFileIsInOneError) {
+  testing::WriteTinyDataset(
+      dir_.File("images"),
+      {{"good.png", 64, 64, "x"}, {"cut.png"}, {"cut.jpg"}, {"cut.bmp"}});
+  for (const char* name : {"cut.png", "cut.jpg", "cut.bmp"}) Truncate(name);
+  testing::WriteText(dir_.File("images/empty.png"), "");
+  testing::WriteText(dir_.File("images/text.jpeg"), "this is no image");
+  testing::WriteText(dir_.File("images/good.txt"), "caf\xe9");
+  std::filesystem::create_symlink("nowhere", dir_.File("images/link.png"));
+  const std::string error = ErrorOf(Config());
+  EXPECT_THAT(error, HasSubstr("cut.png: is truncated"));
+  EXPECT_THAT(error, HasSubstr("cut.jpg: is truncated"));
+  EXPECT_THAT(error, HasSubstr("cut.bmp: is truncated"));
+  EXPECT_THAT(error, HasSubstr("empty.png: is empty"));
+  EXPECT_THAT(error, HasSubstr("text.jpeg: is not a PNG, JPEG, WebP or BMP"));
+  EXPECT_THAT(error, HasSubstr("good.txt: caption file is not UTF-8"));
+  EXPECT_THAT(error, HasSubstr("link.png: cannot be opened"));
+}
+
+TEST_F(DatasetIndexTest, CorruptImagesCanBeLeftOutWithAWarningEach) {
+  testing::WriteTinyDataset(
+      dir_.File("images"),
+      {{"a.png", 64, 64, "a"}, {"b.png", 64, 64, "b"}, {"c.png", 64, 64, "c"}});
+  Truncate("b.png");
+  const auto index = ScanDataset(Config(), {.skip_corrupt_images = true});
+  ASSERT_TRUE(index.ok()) << index.status();
+  ASSERT_EQ(index->images.size(), 2u);
+  EXPECT_EQ(index->images[1].caption, "c");
+  ASSERT_EQ(index->warnings.size(), 1u);
+  EXPECT_THAT(index->warnings[0], HasSubstr("b.png: is truncated"));
+}
+
+TEST_F(DatasetIndexTest, AFolderWithoutImagesIsNamed) {
+  std::filesystem::create_directory(dir_.File("images"));
+  EXPECT_THAT(ErrorOf(Config()), AllOf(HasSubstr(dir_.File("images")),
+                                       HasSubstr("holds no images")));
+}
+
+TEST_F(DatasetIndexTest, NothingLeftToTrainOnIsAnError) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 64, 64, "a"}});
+  Truncate("a.png");
+  const auto index = ScanDataset(Config(), {.skip_corrupt_images = true});
+  EXPECT_EQ(index.status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(DatasetIndexTest, AnUnreadableFileIsReported) {
+  if (geteuid() == 0) GTEST_SKIP() << "root reads everything";
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 64, 64, "a"}});
+  std::filesystem::permissions(dir_.File("images/a.png"),
+                               std::filesystem::perms::none);
+  EXPECT_THAT(ErrorOf(Config()), HasSubstr("a.png: cannot be opened"));
+}
+
+TEST_F(DatasetIndexTest, WithoutCaptionFileTheClassTokensAreTheCaption) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.png"}, {"b.png"}});
+  DatasetConfig config = Config();
+  const auto bare = ScanDataset(config, {});
+  ASSERT_TRUE(bare.ok());
+  EXPECT_EQ(bare->images[0].caption, "");
+  ASSERT_EQ(bare->warnings.size(), 1u);
+  EXPECT_THAT(bare->warnings[0], HasSubstr("2 images have no caption file"));
+  config.datasets[0].subsets[0].class_tokens = "sks cat";
+  const auto named = ScanDataset(config, {});
+  EXPECT_EQ(named->images[0].caption, "sks cat");
+  EXPECT_TRUE(named->warnings.empty());
+}
+
+TEST_F(DatasetIndexTest, CaptionFilesAreReadAsTheSubsetSays) {
+  testing::WriteTinyDataset(dir_.File("images"),
+                            {{"a.png"}, {"b_1_2_3_4.png"}});
+  testing::WriteText(dir_.File("images/a.txt"),
+                     "\xef\xbb\xbf  first line \r\n\r\n second \r\n");
+  testing::WriteText(dir_.File("images/b.txt"), "by its face");
+  DatasetConfig config = Config();
+  EXPECT_EQ(ScanDataset(config, {})->images[0].caption, "first line");
+  EXPECT_EQ(ScanDataset(config, {})->images[1].caption, "by its face");
+  config.datasets[0].subsets[0].caption.enable_wildcard = true;
+  EXPECT_EQ(ScanDataset(config, {})->images[0].caption, "first line\nsecond");
+  testing::WriteText(dir_.File("images/a.txt"), "");
+  EXPECT_THAT(ErrorOf(config), HasSubstr("a.txt: caption file is empty"));
+}
+
+TEST_F(DatasetIndexTest, SmallImagesAreRefusedOnlyWhereTheyMayNotGrow) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 100, 40, "a"}});
+  DatasetConfig config = Config();
+  config.datasets[0].enable_bucket = true;
+  config.datasets[0].width = config.datasets[0].height = 512;
+  EXPECT_TRUE(ScanDataset(config, {}).ok());
+  config.datasets[0].bucket_no_upscale = true;
+  EXPECT_THAT(ErrorOf(config), HasSubstr("is 100x40 and may not be enlarged"));
+}
+
+TEST_F(DatasetIndexTest, AStripOfPixelsIsRefused) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 900, 2, "a"}});
+  EXPECT_THAT(ErrorOf(Config()), HasSubstr("too narrow"));
+}
+
+TEST_F(DatasetIndexTest, RegularizationImagesAreTakenInTurnUntilTheyAreEnough) {
+  testing::WriteTinyDataset(
+      dir_.File("images"),
+      {{"a.png", 64, 64, "a"}, {"b.png", 64, 64, "b"}, {"c.png", 64, 64, "c"}});
+  testing::WriteTinyDataset(dir_.File("reg"),
+                            {{"r.png", 64, 64, "r"}, {"s.png", 64, 64, "s"}});
+  DatasetConfig config = Config();
+  config.datasets[0].subsets[0].num_repeats = 2;
+  SubsetOptions reg = config.datasets[0].subsets[0];
+  reg.image_dir = dir_.File("reg");
+  reg.is_reg = true;
+  reg.num_repeats = 1;
+  config.datasets[0].subsets.push_back(reg);
+  const auto index = ScanDataset(config, {.prior_loss_weight = 0.5});
+  ASSERT_TRUE(index.ok()) << index.status();
+  ASSERT_EQ(index->images.size(), 5u);
+  // Six training images with repeats: r s, then r s r s.
+  EXPECT_EQ(index->images[3].repeats, 3);
+  EXPECT_EQ(index->images[4].repeats, 3);
+  EXPECT_TRUE(index->images[4].is_regularization);
+  EXPECT_EQ(index->images[4].loss_weight, 0.5);
+  EXPECT_EQ(index->images[0].loss_weight, 1.0);
+}
+
+TEST_F(DatasetIndexTest, SurplusRegularizationImagesAreLeftOut) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 64, 64, "a"}});
+  testing::WriteTinyDataset(dir_.File("reg"),
+                            {{"r.png", 64, 64, "r"}, {"s.png", 64, 64, "s"}});
+  DatasetConfig config = Config();
+  SubsetOptions reg = config.datasets[0].subsets[0];
+  reg.image_dir = dir_.File("reg");
+  reg.is_reg = true;
+  config.datasets[0].subsets.push_back(reg);
+  const auto index = ScanDataset(config, {});
+  ASSERT_EQ(index->images.size(), 2u);
+  EXPECT_EQ(index->regularization_images, 1);
+  EXPECT_THAT(index->warnings[0], HasSubstr("only 1 of 2"));
+}
+
+TEST_F(DatasetIndexTest, DigestFollowsCaptionsAndFiles) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 64, 64, "one"}});
+  const std::string before = ScanDataset(Config(), {})->digest;
+  EXPECT_EQ(ScanDataset(Config(), {})->digest, before);
+  testing::WriteText(dir_.File("images/a.txt"), "two");
+  EXPECT_NE(ScanDataset(Config(), {})->digest, before);
+  EXPECT_EQ(before.size(), 64u);
+}
+
+TEST_F(DatasetIndexTest, ScanStopsWhenAsked) {
+  testing::WriteTinyDataset(dir_.File("images"), testing::EightImages());
+  ScanOptions options;
+  options.progress = [](int64_t done, int64_t total) {
+    EXPECT_EQ(total, 8);
+    return done == 3 ? absl::CancelledError("asked to stop") : absl::OkStatus();
+  };
+  EXPECT_TRUE(absl::IsCancelled(ScanDataset(Config(), options).status()));
+}
+
+}  // namespace
+}  // namespace atelier::trainer

@@ -1,0 +1,219 @@
+#include "trainer/data/latent_cache.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/trainer/data/scanned_dataset.h"
+#include "trainer/data/loader.h"
+
+namespace atelier::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class LatentCacheTest : public ::testing::Test {
+ protected:
+  LatentCacheTest() {
+    options_.seed = 3;
+    options_.vae_batch_size = 2;
+    options_.encoder_digest = "encoder one";
+    data_.subset().flip_aug = true;
+    data_.Scan();
+  }
+
+  // Two latent channels: means of red and green over each cell; the deviation
+  // is e^-1.
+  absl::StatusOr<Tensor> Encode(const Tensor& images) {
+    encoded_ += images.size(0);
+    const Tensor mean = torch::avg_pool2d(images, 8).slice(1, 0, 2);
+    return torch::cat({mean, torch::full_like(mean, -2)}, 1);
+  }
+
+  absl::StatusOr<std::unique_ptr<LatentCache>> Make() {
+    encoded_ = 0;
+    return LatentCache::Make(data_.index, data_.layout, options_,
+                             [this](const Tensor& x) { return Encode(x); });
+  }
+
+  std::vector<Tensor> LatentsOf(const LatentCache& cache) {
+    std::vector<Tensor> all;
+    for (size_t i = 0; i < data_.index.images.size(); ++i) {
+      all.push_back(cache.Latents(static_cast<int64_t>(i), false));
+      all.push_back(cache.Latents(static_cast<int64_t>(i), true));
+    }
+    return all;
+  }
+
+  void ExpectSame(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) {
+      EXPECT_TRUE(torch::equal(a[i], b[i])) << "latents " << i;
+    }
+  }
+
+  std::vector<fs::path> Files() {
+    std::vector<fs::path> files;
+    for (const auto& entry :
+         fs::directory_iterator(data_.folder() + "/.atelier_latents")) {
+      files.push_back(entry.path());
+    }
+    return files;
+  }
+
+  testing::ScannedDataset data_;
+  LatentCacheOptions options_;
+  int64_t encoded_ = 0;
+};
+
+TEST_F(LatentCacheTest, LatentsHaveTheBucketsShapeAndDoNotDependOnThreads) {
+  const auto alone = Make();
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  for (size_t i = 0; i < data_.index.images.size(); ++i) {
+    const ImageSize bucket = data_.layout.placements[i].bucket;
+    EXPECT_EQ((*alone)->Latents(static_cast<int64_t>(i), true).sizes(),
+              (std::vector<int64_t>{2, bucket.height / 8, bucket.width / 8}));
+  }
+  EXPECT_EQ(encoded_, 16);
+  options_.threads = 4;
+  const auto threaded = Make();
+  ASSERT_TRUE(threaded.ok()) << threaded.status();
+  ExpectSame(LatentsOf(**threaded), LatentsOf(**alone));
+}
+
+TEST_F(LatentCacheTest, ASecondRunReadsTheSameLatentsFromDisk) {
+  const auto memory = Make();
+  options_.to_disk = true;
+  const auto first = Make();
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ((*first)->report().encoded, 8);
+  EXPECT_EQ(Files().size(), 16u);
+  const auto second = Make();
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(encoded_, 0);
+  EXPECT_EQ((*second)->report().read_from_disk, 8);
+  ExpectSame(LatentsOf(**first), LatentsOf(**memory));
+  ExpectSame(LatentsOf(**second), LatentsOf(**memory));
+}
+
+TEST_F(LatentCacheTest, OneFileServesEverySeed) {
+  options_.to_disk = true;
+  const auto first = Make();
+  options_.seed = 4;
+  const auto second = Make();
+  EXPECT_EQ(encoded_, 0);
+  EXPECT_FALSE(
+      torch::equal((*first)->Latents(0, false), (*second)->Latents(0, false)));
+}
+
+TEST_F(LatentCacheTest, AnEditedImageOrAnotherEncoderIsEncodedAgain) {
+  options_.to_disk = true;
+  ASSERT_TRUE(Make().ok());
+  testing::WritePicture(data_.folder() + "/d.png", 128, 128, 77);
+  ASSERT_TRUE(Make().ok());
+  EXPECT_GT(encoded_, 0);
+  EXPECT_LT(encoded_, 16);
+  EXPECT_EQ(Files().size(), 16u);
+  options_.encoder_digest = "encoder two";
+  ASSERT_TRUE(Make().ok());
+  EXPECT_EQ(encoded_, 16);
+}
+
+TEST_F(LatentCacheTest, SkippingTheCheckTrustsFilesByName) {
+  options_.to_disk = true;
+  ASSERT_TRUE(Make().ok());
+  testing::WritePicture(data_.folder() + "/d.png", 128, 128, 77);
+  options_.skip_check = true;
+  ASSERT_TRUE(Make().ok());
+  EXPECT_EQ(encoded_, 0);
+}
+
+TEST_F(LatentCacheTest, ADamagedFileIsReplacedWithAWarning) {
+  options_.to_disk = true;
+  const auto before = Make();
+  const fs::path victim = Files().front();
+  fs::resize_file(victim, fs::file_size(victim) - 8);
+  const auto after = Make();
+  ASSERT_TRUE(after.ok()) << after.status();
+  ASSERT_EQ((*after)->report().warnings.size(), 1u);
+  EXPECT_THAT((*after)->report().warnings[0], HasSubstr(victim.string()));
+  ExpectSame(LatentsOf(**after), LatentsOf(**before));
+  ASSERT_TRUE(Make().ok());
+  EXPECT_EQ(encoded_, 0);
+}
+
+TEST_F(LatentCacheTest, AFolderOfOneNameCannotBeMade) {
+  options_.to_disk = true;
+  testing::WriteText(data_.folder() + "/.atelier_latents", "in the way");
+  const auto cache = Make();
+  ASSERT_FALSE(cache.ok());
+  EXPECT_THAT(std::string(cache.status().message()),
+              HasSubstr(".atelier_latents"));
+}
+
+TEST_F(LatentCacheTest, LatentsThatAreNotFiniteNameTheirImage) {
+  options_.to_disk = true;
+  const auto cache = LatentCache::Make(
+      data_.index, data_.layout, options_, [](const Tensor& x) {
+        Tensor moments =
+            torch::zeros({x.size(0), 4, x.size(2) / 8, x.size(3) / 8});
+        moments[0][0][0][0] = NAN;
+        return absl::StatusOr<Tensor>(moments);
+      });
+  EXPECT_EQ(cache.status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_THAT(std::string(cache.status().message()), HasSubstr("not finite"));
+  EXPECT_FALSE(fs::exists(data_.folder() + "/.atelier_latents") &&
+               !Files().empty());
+}
+
+TEST_F(LatentCacheTest, CachingStopsWhenAskedAndGoesOnLater) {
+  options_.to_disk = true;
+  options_.progress = [](int64_t done, int64_t) {
+    return done >= 4 ? absl::CancelledError("stop") : absl::OkStatus();
+  };
+  EXPECT_TRUE(absl::IsCancelled(Make().status()));
+  const size_t kept = Files().size();
+  EXPECT_GE(kept, 8u);
+  options_.progress = nullptr;
+  ASSERT_TRUE(Make().ok());
+  EXPECT_EQ(encoded_, 16 - static_cast<int64_t>(kept));
+}
+
+TEST_F(LatentCacheTest, ACorruptImageIsNamed) {
+  const std::string path = data_.folder() + "/h.jpg";
+  testing::WriteText(path, testing::ReadBytes(path).substr(0, 400));
+  options_.threads = 2;
+  EXPECT_THAT(std::string(Make().status().message()), HasSubstr("h.jpg"));
+}
+
+TEST_F(LatentCacheTest, TheLoaderHandsOutCachedLatents) {
+  const auto cache = Make();
+  Loader loader(data_.index, data_.layout, cache->get(), {.seed = 9});
+  bool saw_flipped = false;
+  for (int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
+    const auto batch = loader.Next();
+    ASSERT_TRUE(batch.ok()) << batch.status();
+    EXPECT_FALSE(batch->images.defined());
+    const int64_t image = batch->image_indices[0];
+    const Tensor flipped = (*cache)->Latents(image, true);
+    saw_flipped |= torch::equal(batch->latents[0], flipped);
+  }
+  EXPECT_TRUE(saw_flipped);
+}
+
+TEST(SampleMomentsTest, NoiseHasThePosteriorsDeviation) {
+  const Tensor moments = torch::cat(
+      {torch::full({1, 64, 64}, 3.0), torch::full({1, 64, 64}, -1.0)});
+  const Tensor latents = SampleMoments(moments, 1, 0, 5);
+  EXPECT_NEAR(latents.mean().item<double>(), 3, 0.05);
+  EXPECT_NEAR(latents.std().item<double>(), std::exp(-0.5), 0.03);
+  EXPECT_TRUE(torch::equal(latents, SampleMoments(moments, 1, 0, 5)));
+  EXPECT_FALSE(torch::equal(latents, SampleMoments(moments, 1, 0, 6)));
+  EXPECT_FALSE(torch::equal(latents, SampleMoments(moments, 1, 0, 5, 1)));
+}
+
+}  // namespace
+}  // namespace atelier::trainer

@@ -1,0 +1,47 @@
+// One planned batch: images decoded or latents looked up, captions processed.
+#pragma once
+
+#include "absl/status/statusor.h"
+
+#include "trainer/data/batch.h"
+#include "trainer/data/batch_sampler.h"
+#include "trainer/data/dataset_index.h"
+#include "trainer/data/image/image_transform.h"
+#include "trainer/data/latent_cache.h"
+
+namespace atelier::trainer {
+
+struct BatchMakerOptions {
+  uint64_t seed = 0;
+  int64_t steps_per_epoch = 1;
+  int64_t batches_per_step = 1;
+  int64_t max_train_steps = 0;
+};
+
+// Threads: any. What it makes depends on the plan and the seed alone.
+class BatchMaker {
+ public:
+  // All must outlive the maker; `latents` may be null.
+  BatchMaker(const DatasetIndex& index, const BucketLayout& layout,
+             const LatentCache* latents, const BatchMakerOptions& options)
+      : index_(index), layout_(layout), latents_(latents), options_(options) {}
+
+  // Errors: DATA_LOSS for an image that cannot be decoded, naming it.
+  absl::StatusOr<Batch> Make(const PlannedBatch& plan) const;
+
+ private:
+  std::string CaptionOf(const PlannedBatch& plan, int64_t sample) const;
+  absl::StatusOr<Tensor> PixelsOf(int64_t image,
+                                  const Augmentation& augmentation) const;
+
+  const DatasetIndex& index_;
+  const BucketLayout& layout_;
+  const LatentCache* latents_;
+  BatchMakerOptions options_;
+};
+
+// Fails where the decoded image has not the size that the scan saw: the file
+// has changed.
+absl::Status CheckUnchanged(const DatasetImage& image, ImageSize decoded);
+
+}  // namespace atelier::trainer

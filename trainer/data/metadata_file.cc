@@ -1,0 +1,154 @@
+#include "trainer/data/metadata_file.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "nlohmann/json.hpp"
+
+#include "trainer/checkpoint/atomic_file.h"
+#include "trainer/data/image/image_header.h"
+#include "trainer/data/text_line.h"
+
+namespace atelier::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// Reads one metadata file; collects what it finds.
+class MetadataReader {
+ public:
+  MetadataReader(const SubsetOptions& subset, ConfigReport* report)
+      : subset_(subset), report_(report) {}
+
+  std::vector<CaptionedImage> Read() {
+    const std::string& file = subset_.metadata_file;
+    auto text = ReadFile(file);
+    if (!text.ok()) {
+      report_->errors.emplace_back(text.status().message());
+    } else if (absl::EndsWith(file, ".jsonl")) {
+      ReadLines(*text);
+    } else {
+      ReadObject(*text);
+    }
+    if (images_.empty() && report_->errors.empty()) Error("names no images");
+    std::sort(images_.begin(), images_.end(),
+              [](const auto& a, const auto& b) { return a.path < b.path; });
+    return std::move(images_);
+  }
+
+ private:
+  void Error(const std::string& problem) {
+    report_->errors.push_back(
+        absl::StrCat(subset_.metadata_file, ": ", problem));
+  }
+
+  void ReadObject(const std::string& text) {
+    const json root = json::parse(text, nullptr, false);
+    if (!root.is_object()) {
+      Error("expected a JSON object with a member for each image");
+      return;
+    }
+    for (const auto& [name, entry] : root.items()) AddImage(name, entry);
+  }
+
+  void ReadLines(const std::string& text) {
+    int number = 0;
+    for (absl::string_view line : absl::StrSplit(text, '\n')) {
+      ++number;
+      if (StripWhitespace(line).empty()) continue;
+      const json entry = json::parse(line.begin(), line.end(), nullptr, false);
+      if (!entry.is_object() || !entry.contains("image_path") ||
+          !entry["image_path"].is_string()) {
+        Error(absl::StrCat("line ", number,
+                           ": expected a JSON object with image_path"));
+        continue;
+      }
+      AddImage(entry["image_path"].get<std::string>(), entry);
+    }
+  }
+
+  void AddImage(const std::string& name, const json& entry) {
+    if (!entry.is_object() || !IsText(entry, "caption") ||
+        !IsText(entry, "tags")) {
+      Error(absl::StrCat("entry \"", name,
+                         "\": expected an object whose caption and tags are "
+                         "texts"));
+      return;
+    }
+    const std::string path = FindImage(name);
+    if (path.empty()) {
+      Error(absl::StrCat("entry \"", name, "\": no such image",
+                         subset_.image_dir.empty()
+                             ? "; image_dir is not set"
+                             : absl::StrCat(" in ", subset_.image_dir)));
+      return;
+    }
+    images_.push_back(
+        {path, JoinCaption(TextOf(entry, "caption"), TextOf(entry, "tags"))});
+  }
+
+  static bool IsText(const json& entry, const char* key) {
+    return !entry.contains(key) || entry[key].is_string() ||
+           entry[key].is_null();
+  }
+
+  static std::string TextOf(const json& entry, const char* key) {
+    return entry.contains(key) && entry[key].is_string()
+               ? entry[key].get<std::string>()
+               : "";
+  }
+
+  std::string JoinCaption(std::string caption, std::string tags) const {
+    const std::string& separator = subset_.caption.separator;
+    if (!subset_.caption.enable_wildcard) {
+      if (caption.empty() || tags.empty()) return caption + tags;
+      return caption + separator + tags;
+    }
+    // Each line is a caption of its own, with all tags.
+    tags = absl::StrReplaceAll(tags, {{"\n", separator}});
+    std::vector<std::string> lines;
+    for (absl::string_view line : absl::StrSplit(caption, '\n')) {
+      if (StripWhitespace(line).empty()) continue;
+      lines.push_back(tags.empty() ? std::string(line)
+                                   : absl::StrCat(line, separator, tags));
+    }
+    return lines.empty() ? tags : absl::StrJoin(lines, "\n");
+  }
+
+  std::string FindImage(const std::string& name) const {
+    fs::path path = name;
+    if (path.is_relative()) {
+      if (subset_.image_dir.empty()) return "";
+      path = fs::path(subset_.image_dir) / path;
+    }
+    std::error_code ignored;
+    if (fs::is_regular_file(path, ignored)) return path.string();
+    for (const char* ending : {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".PNG",
+                               ".JPG", ".JPEG", ".WEBP", ".BMP"}) {
+      const std::string candidate = path.string() + ending;
+      if (fs::is_regular_file(candidate, ignored)) return candidate;
+    }
+    return "";
+  }
+
+  const SubsetOptions& subset_;
+  ConfigReport* report_;
+  std::vector<CaptionedImage> images_;
+};
+
+}  // namespace
+
+std::vector<CaptionedImage> ListMetadataImages(const SubsetOptions& subset,
+                                               ConfigReport* report) {
+  return MetadataReader(subset, report).Read();
+}
+
+}  // namespace atelier::trainer
