@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "proto/cc/dataset_paths.h"
 #include "proto/cc/options_schema.h"
 
 namespace atelier {
@@ -113,6 +114,8 @@ std::vector<Violation> CheckPaths(const v1::TrainingConfig& config) {
                                                        path, ", ", fault)});
     }
   }
+  const std::vector<Violation> images = CheckDatasetPaths(config.dataset());
+  violations.insert(violations.end(), images.begin(), images.end());
   return violations;
 }
 

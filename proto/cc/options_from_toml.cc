@@ -16,9 +16,7 @@
 #include "proto/cc/options_schema.h"
 #include "proto/cc/suggestion.h"
 
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
-#include "toml++/toml.h"
+#include "proto/cc/toml.h"
 
 namespace atelier {
 namespace {

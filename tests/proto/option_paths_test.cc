@@ -36,7 +36,6 @@ class OptionPathsTest : public ::testing::Test {
 TEST_F(OptionPathsTest, GoodPathsAreAccepted) {
   config_.mutable_model()->set_pretrained_model_name_or_path(File("m.ckpt"));
   config_.mutable_model()->set_vae(std::string(dir_.path()));
-  config_.mutable_dataset()->set_dataset_config(File("d.toml"));
   config_.mutable_output()->set_output_dir(Path("new/and/newer"));
   EXPECT_THAT(Problems(), IsEmpty());
   EXPECT_FALSE(std::filesystem::exists(Path("new")));

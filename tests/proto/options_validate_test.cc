@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
             "OutputNameWithSlash", {"--output_name", "../x"}, "output_name"},
         RuleCase{
             "EmptySeparator", {"--caption_separator="}, "caption_separator"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& rule) { return rule.param.name; });
 
 TEST(OptionsValidateTest, ExactlyOneSourceOfImages) {
   v1::TrainingConfig config =
