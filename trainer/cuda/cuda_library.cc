@@ -3,8 +3,7 @@
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 
-#include <algorithm>
-#include <cstring>
+#include <string_view>
 
 #include "trainer/cuda/adamw.h"
 #include "trainer/cuda/cuda_api.h"
@@ -43,7 +42,7 @@ int DescribeDevice(int index, CudaDeviceInfo* info) {
   const cudaError_t error = cudaGetDeviceProperties(&properties, index);
   if (error != cudaSuccess) return error;
   *info = {};
-  std::strncpy(info->name, properties.name, sizeof(info->name) - 1);
+  std::string_view(properties.name).copy(info->name, sizeof(info->name) - 1);
   info->major = properties.major;
   info->minor = properties.minor;
   info->total_bytes = static_cast<int64_t>(properties.totalGlobalMem);

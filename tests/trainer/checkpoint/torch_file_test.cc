@@ -19,8 +19,14 @@ namespace {
 using atelier::testing::TempDir;
 using ::testing::HasSubstr;
 
+// A little-endian number of so many bytes.
 std::string Bytes(uint64_t value, int count) {
-  return {reinterpret_cast<const char*>(&value), static_cast<size_t>(count)};
+  std::string bytes;
+  for (int i = 0; i < count; ++i) {
+    bytes.push_back(static_cast<char>(value & 0xFF));
+    value >>= 8;
+  }
+  return bytes;
 }
 std::string Text(const std::string& text) {
   return "X" + Bytes(text.size(), 4) + text;
