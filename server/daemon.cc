@@ -191,9 +191,12 @@ absl::Status Daemon::Parts::Listen() {
   for_clients.services = {job_service.get(), server_service.get()};
   for_clients.is_public = true;
   ASSIGN_OR_RETURN(listener, GrpcListener::Listen(for_clients));
-  if (config.metrics_listen.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(exporter,
-                   HttpExporter::Listen(config.metrics_listen, *metrics));
+  if (!config.metrics_listen.empty()) {
+    ASSIGN_OR_RETURN(exporter,
+                     HttpExporter::Listen(config.metrics_listen, *metrics));
+  }
+  worker_listener->Start();
+  listener->Start();
   return absl::OkStatus();
 }
 

@@ -11,10 +11,11 @@
 #include "absl/time/time.h"
 #include "grpcpp/grpcpp.h"
 
+#include "server/peer_socket.h"
+
 namespace atelier::server {
 
 struct GrpcListenerOptions {
-  // At most 107 bytes. A socket that nobody listens on any more is replaced.
   std::string socket_path;
   mode_t mode = 0660;
   // Outlive the listener.
@@ -25,24 +26,26 @@ struct GrpcListenerOptions {
 
 class GrpcListener {
  public:
-  // Errors: INVALID_ARGUMENT the path is too long; UNAVAILABLE it cannot be
-  // listened on.
+  // Calls wait until Start. Errors: those of PeerSocket::Listen.
   static absl::StatusOr<std::unique_ptr<GrpcListener>> Listen(
       const GrpcListenerOptions& options);
   ~GrpcListener();
 
-  // The user behind a call's peer, as the kernel names it; the daemon's own
-  // where that is not known.
+  // Answers calls from now on. Once.
+  void Start();
+
+  // The user behind a call's peer.
   std::string UserOf(const std::string& peer) const;
 
   // Takes no more calls; those under way get `limit` to end.
   void Stop(absl::Duration limit);
 
  private:
-  explicit GrpcListener(GrpcListenerOptions options);
+  GrpcListener() = default;
 
-  const GrpcListenerOptions options_;
   std::unique_ptr<grpc::Server> server_;
+  // Hands connections to the server, so it goes first.
+  std::unique_ptr<PeerSocket> socket_;
 };
 
 }  // namespace atelier::server

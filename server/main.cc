@@ -14,7 +14,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -28,41 +27,10 @@
 #include "proto/cc/status_macros.h"
 #include "server/config/daemon_config.h"
 #include "server/daemon.h"
+#include "server/daemon_flags.h"
 
 namespace atelier::server {
 namespace {
-
-constexpr char kUsage[] =
-    "usage: atelierd [--config FILE] [--state-dir DIR] [--check-config] "
-    "[--version]\n";
-
-struct Flags {
-  ConfigPlaces places;
-  bool check_config = false;
-  bool version = false;
-};
-
-absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
-  Flags flags;
-  flags.places.program_dir =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  for (int i = 1; i < argc; ++i) {
-    std::string name = argv[i];
-    bool has_value = i + 1 < argc;
-    if (name == "--config" && has_value)
-      flags.places.file = std::filesystem::absolute(argv[++i]);
-    else if (name == "--state-dir" && has_value)
-      flags.places.state_dir = std::filesystem::absolute(argv[++i]);
-    else if (name == "--check-config")
-      flags.check_config = true;
-    else if (name == "--version")
-      flags.version = true;
-    else
-      return absl::InvalidArgumentError(
-          absl::StrCat("unknown or incomplete flag: ", name));
-  }
-  return flags;
-}
 
 absl::Status OpenLog(const DaemonConfig& config) {
   std::shared_ptr<spdlog::sinks::sink> sink;
@@ -100,26 +68,9 @@ sigset_t BlockSignals() {
   return set;
 }
 
-int ExitCode(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-      return 78;
-    case absl::StatusCode::kUnavailable:
-      return 69;
-    case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kPermissionDenied:
-      return 73;
-    case absl::StatusCode::kFailedPrecondition:
-      return 75;
-    default:
-      return 70;
-  }
-}
-
 int Fail(const absl::Status& status) {
   fprintf(stderr, "atelierd: %s\n", std::string(status.message()).c_str());
-  return ExitCode(status);
+  return DaemonExitCode(status);
 }
 
 // Waits for the signal that ends the daemon, telling the service manager in
@@ -162,10 +113,10 @@ int Run(const DaemonConfig& config) {
 
 int main(int argc, char** argv) {
   using namespace atelier::server;  // NOLINT(google-build-using-namespace)
-  auto flags = ParseFlags(argc, argv);
+  auto flags = ParseDaemonFlags(argc, argv);
   if (!flags.ok()) {
     fprintf(stderr, "atelierd: %s\n%s",
-            std::string(flags.status().message()).c_str(), kUsage);
+            std::string(flags.status().message()).c_str(), kDaemonUsage);
     return 64;
   }
   if (flags->version) {

@@ -12,19 +12,30 @@
 namespace atelier::shim {
 namespace {
 
-// Writes `size` bytes to a new file and syncs it. False with errno set.
+constexpr int kExitFileBytes = 512;
+
+// Makes `size` bytes all that is in a file and syncs it. Blocks that the file
+// has are used again. False with errno set.
 bool WriteDurably(const char* name, const char* bytes, int size) {
-  int fd =
-      open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return false;
   ssize_t written = write(fd, bytes, static_cast<size_t>(size));
   if (written >= 0 && written < size) errno = ENOSPC;
-  bool whole = written == size && fsync(fd) == 0;
+  bool whole = written == size && ftruncate(fd, size) == 0 && fsync(fd) == 0;
   int error = errno;
   close(fd);
   if (!whole) unlink(name);
   errno = error;
   return whole;
+}
+
+// Takes the space that exit.json will need, so that a disk that fills up later
+// does not hide how the worker ended. Where it cannot, nothing is lost yet.
+void ReserveExitFile() {
+  int fd = open("exit.json.tmp", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return;
+  posix_fallocate(fd, 0, kExitFileBytes);
+  close(fd);
 }
 
 bool SyncCurrentFolder() {
@@ -58,6 +69,7 @@ bool ClaimRunFolder() {
   bool claimed = link("shim.json.tmp", "shim.json") == 0;
   int error = errno;
   unlink("shim.json.tmp");
+  if (claimed) ReserveExitFile();
   errno = error;
   return claimed && SyncCurrentFolder();
 }
@@ -72,7 +84,7 @@ bool WriteWorkerFile(pid_t worker) {
 bool WriteExitFile(const WorkerExit& worker_exit) {
   const int status = worker_exit.wait_status;
   const bool exited = WIFEXITED(status);
-  char text[512];
+  char text[kExitFileBytes];
   int size = snprintf(
       text, sizeof text,
       "{\"pid\": %d, \"%s\": %d, \"core_dumped\": %s,\n"

@@ -37,6 +37,7 @@ std::shared_ptr<grpc::Channel> FreshChannel(const std::string& socket) {
 DaemonFixture::DaemonFixture() {
   std::filesystem::create_directories(dir());
   std::filesystem::create_directories(folder_.File("images/1_cat"));
+  WriteText(folder_.File("images/1_cat/cat.png"), "fake");
   WriteText(folder_.File("model.safetensors"), "fake");
   config_ = absl::StrCat(
       "state_dir = \"", state_dir(), "\"\n", "trainer_path = \"",
