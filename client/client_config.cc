@@ -11,7 +11,6 @@
 
 #include "proto/cc/status_macros.h"
 #include "proto/cc/suggestion.h"
-
 #include "proto/cc/toml.h"
 
 namespace atelier::client {

@@ -22,10 +22,9 @@ constexpr absl::Duration kLongestWait = absl::Seconds(5);
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
-  // gRPC's own back-off, kept below ours so that each try is a real one.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);
+  // Channels of its own, so that a new one really connects anew instead of
+  // waiting for the back-off of the last.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (!absl::StartsWith(address, "unix:")) {
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60000);
@@ -43,6 +42,10 @@ absl::Duration Backoff::Next() {
 
 Connection::Connection(std::string address, const Context& context)
     : address_(std::move(address)), context_(context) {
+  Reopen();
+}
+
+void Connection::Reopen() {
   const auto channel = MakeChannel(address_);
   jobs_ = v1::JobService::NewStub(channel);
   server_ = v1::ServerService::NewStub(channel);
@@ -53,7 +56,10 @@ absl::Status Connection::Retry(
   Backoff backoff;
   absl::Status status;
   for (int i = 0; i < kTries; ++i) {
-    if (i > 0) context_.sleep(backoff.Next());
+    if (i > 0) {
+      context_.sleep(backoff.Next());
+      Reopen();
+    }
     grpc::ClientContext attempt;
     attempt.set_deadline(std::chrono::system_clock::now() + kCallLimit);
     status = FromGrpcStatus(call(&attempt));

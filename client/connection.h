@@ -49,6 +49,10 @@ class Connection {
   // NOT_FOUND where there is no such job.
   absl::StatusOr<v1::Job> GetJob(int64_t id);
 
+  // Drops the line, so that the next call connects anew. No call may be under
+  // way.
+  void Reopen();
+
   // For streams, whose callers reconnect by themselves.
   v1::JobService::Stub& jobs() { return *jobs_; }
   const Context& context() const { return context_; }

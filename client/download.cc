@@ -69,7 +69,8 @@ absl::Status FetchWhole(Connection& connection, int64_t id,
       connection, {}, [&](grpc::ClientContext* call, bool* progressed) {
         return fetch.ReadOnce(connection, call, progressed);
       }));
-  return part->Finish(fetch.sha256());
+  return part->Finish(artifact.sha256().empty() ? fetch.sha256()
+                                                : artifact.sha256());
 }
 
 }  // namespace

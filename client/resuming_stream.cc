@@ -61,6 +61,7 @@ absl::Status RunResuming(
     const absl::Duration pause = backoff.Next();
     away += pause;
     context.sleep(pause);
+    connection.Reopen();
   }
 }
 

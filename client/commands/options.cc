@@ -18,7 +18,8 @@ void PrintOptionsAsJson(v1::Architecture architecture, const Context& context) {
     json["group"] = option.group->name();
     json["type"] = option.field->cpp_type_name();
     json["is_list"] = option.is_list();
-    for (const auto& [key, value] : MessageToJson(option.info).items()) {
+    const nlohmann::ordered_json info = MessageToJson(option.info);
+    for (const auto& [key, value] : info.items()) {
       json[key] = value;
     }
     PrintJson(json, context);

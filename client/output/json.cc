@@ -19,8 +19,8 @@ Json JobToJson(const v1::Job& job) {
   Json object = MessageToJson(job);
   if (!job.has_spec()) return object;
   Json options = Json::object();
-  for (const auto& [group, fields] :
-       MessageToJson(job.spec().training()).items()) {
+  const Json groups = MessageToJson(job.spec().training());
+  for (const auto& [group, fields] : groups.items()) {
     for (const auto& [name, value] : fields.items()) {
       const bool is_unset_list = value.is_array() && value.empty();
       if (!is_unset_list) options[name] = value;
