@@ -42,7 +42,7 @@ const std::string kProtocol("\x80\x02", 2);
 // False, OrderedDict())
 std::string TensorOf(const std::string& key, int elements, int offset, int rows,
                      int columns) {
-  return Global("torch._utils._rebuild_tensor_v2") + "(((" + Text("storage") +
+  return Global("torch._utils._rebuild_tensor_v2") + "((" + Text("storage") +
          Global("torch.FloatStorage") + Text(key) + Text("cpu") +
          Int(elements) + "tQ" + Int(offset) + Int(rows) + Int(columns) +
          "\x86" + Int(columns) + Int(1) + "\x86" + "\x89" +
@@ -176,6 +176,16 @@ TEST_F(TorchFileTest, TensorsBeyondTheirStorageAreRefused) {
   EXPECT_THAT(
       ErrorOf(ArchiveOf(DictOf({{"w", TensorOf("0", 3, 0, 1, 3)}}) + ".")),
       HasSubstr("storage '0' has 8 bytes, expected 3 x 4"));
+}
+
+TEST_F(TorchFileTest, ASmallStorageMayNotStandForALargeTensor) {
+  // Strides of zero: each of 200 elements is the same one.
+  std::string tensor = TensorOf("0", 2, 0, 200, 1);
+  const std::string strides = Int(1) + Int(1) + "\x86\x89";
+  tensor.replace(tensor.find(strides), strides.size(),
+                 Int(0) + Int(0) + "\x86\x89");
+  EXPECT_THAT(ErrorOf(ArchiveOf(DictOf({{"w", tensor}}) + ".")),
+              HasSubstr("200 elements in a storage of 2"));
 }
 
 TEST_F(TorchFileTest, MalformedPicklesAreRefused) {

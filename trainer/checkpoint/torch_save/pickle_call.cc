@@ -109,6 +109,12 @@ absl::StatusOr<PickleValue> RebuildTensor(PickleArena& arena,
                                       elements, " in storage '",
                                       arena.storages[tensor.storage].key, "'"));
   }
+  // Strides of zero would let a small file ask for any amount of memory.
+  const int64_t count = c10::multiply_integers(tensor.shape);
+  if (count > elements) {
+    return ArgumentError(
+        absl::StrCat("it has ", count, " elements in a storage of ", elements));
+  }
   PickleValue value;
   value.kind = Kind::kTensor;
   value.integer = static_cast<int64_t>(arena.tensors.size());
