@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
+#include "trainer/job/process_settings.h"
 #include "trainer/train/describe.h"
 #include "trainer/train/run_job.h"
 #include "trainer/worker/capabilities_to_proto.h"
@@ -119,6 +120,9 @@ int Main(const std::vector<std::string>& arguments) {
 }  // namespace atelier::trainer
 
 int main(int argc, char** argv) {
+  using atelier::trainer::SettleProcess;
+  const std::string command = argc > 1 ? argv[1] : "";
+  if (command == "run" || command == "work") SettleProcess(argv);
   try {
     return atelier::trainer::Main({argv + 1, argv + argc});
   } catch (const std::exception& error) {

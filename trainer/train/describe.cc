@@ -1,9 +1,9 @@
 #include "trainer/train/describe.h"
 
 #include "trainer/architectures/architecture.h"
+#include "trainer/cuda/cuda_loader.h"
 #include "trainer/diffusion/samplers/sampler.h"
 #include "trainer/optim/registry.h"
-#include "trainer/train/device_choice.h"
 
 namespace atelier::trainer {
 
@@ -18,7 +18,7 @@ Capabilities Describe() {
   for (const Sampler& sampler : AllSamplers()) {
     capabilities.samplers.emplace_back(sampler.name);
   }
-  const absl::StatusOr<torch::Device> cuda = ChooseDevice("cuda");
+  const absl::StatusOr<const CudaApi*> cuda = LoadCuda();
   capabilities.has_cuda = cuda.ok();
   if (!cuda.ok()) {
     capabilities.cuda_message = std::string(cuda.status().message());

@@ -11,9 +11,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
-#include "toml++/toml.h"
 
 #include "proto/cc/status_macros.h"
+#include "proto/cc/toml.h"
 #include "trainer/checkpoint/atomic_file.h"
 
 namespace atelier::trainer {
@@ -203,14 +203,14 @@ Json TableToJson(const toml::table& table) {
 }
 
 absl::StatusOr<std::vector<PreviewPrompt>> FromToml(const std::string& text) {
-  toml::table file;
-  try {
-    file = toml::parse(text);
-  } catch (const toml::parse_error& error) {
+  toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
     return absl::InvalidArgumentError(
         absl::StrCat("line ", error.source().begin.line, ": ",
                      std::string(error.description())));
   }
+  const toml::table file = std::move(parsed).table();
   const toml::table* prompt = file["prompt"].as_table();
   const toml::array* subsets =
       prompt == nullptr ? nullptr : (*prompt)["subset"].as_array();

@@ -9,9 +9,9 @@
 
 #include "proto/cc/status_macros.h"
 #include "trainer/checkpoint/sha256.h"
+#include "trainer/cuda/cuda_loader.h"
 #include "trainer/optim/registry.h"
 #include "trainer/tensor/dtype.h"
-#include "trainer/train/device_choice.h"
 #include "trainer/train/train_step.h"
 
 namespace atelier::trainer {
@@ -26,7 +26,7 @@ absl::StatusOr<const Architecture*> ChooseArchitecture(
 
 absl::Status LoadModel(Training& training, const std::string& tokenizer_dir) {
   const v1::ModelOptions& model = training.spec.training().model();
-  ASSIGN_OR_RETURN(training.source,
+  ASSIGN_OR_RETURN(std::unique_ptr<CheckpointSource> source,
                    OpenCheckpoint(model.pretrained_model_name_or_path()));
   ASSIGN_OR_RETURN(ModelOptions options,
                    ReadModelOptions(training.spec.training()));
@@ -35,12 +35,12 @@ absl::Status LoadModel(Training& training, const std::string& tokenizer_dir) {
   if (!model.vae().empty()) {
     ASSIGN_OR_RETURN(vae, OpenCheckpoint(model.vae()));
   }
-  ASSIGN_OR_RETURN(training.model, training.architecture->load(
-                                       *training.source, vae.get(), options));
-  const CheckpointSource& source = *training.source;
-  training.source_digest = std::async(std::launch::async, [&source] {
-                             return source.Digest();
-                           }).share();
+  ASSIGN_OR_RETURN(training.model,
+                   training.architecture->load(*source, vae.get(), options));
+  // The source is closed with the digest: its pages are the run's memory too.
+  auto digest = [source = std::move(source)] { return source->Digest(); };
+  training.source_digest =
+      std::async(std::launch::async, std::move(digest)).share();
   return absl::OkStatus();
 }
 
@@ -178,10 +178,13 @@ absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
   ASSIGN_OR_RETURN(training->save, ReadSaveOptions(spec.training()));
   training->preview = ReadPreviewOptions(spec.training());
   ASSIGN_OR_RETURN(training->architecture, ChooseArchitecture(spec));
-  ASSIGN_OR_RETURN(training->device,
-                   ChooseDevice(spec.training().run().device()));
+  const std::string& device = spec.training().run().device();
+  ASSIGN_OR_RETURN(const DeviceRequest request,
+                   ParseDevice(device.empty() ? "auto" : device));
+  ASSIGN_OR_RETURN(const OpenedDevice opened, OpenDevice(request));
+  training->device = opened.device;
   RETURN_IF_ERROR(ScanImages(*training, reporter));
-  reporter.EnterPhase("loading");
+  reporter.EnterPhase("loading", opened.description);
   RETURN_IF_ERROR(LoadModel(*training, tokenizer_dir));
   MoveToDevice(*training);
   RETURN_IF_ERROR(MakeTrainingOptimizer(*training));

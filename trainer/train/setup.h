@@ -46,9 +46,8 @@ struct Training {
 
   const Architecture* architecture = nullptr;
   torch::Device device = torch::kCPU;
-  std::unique_ptr<CheckpointSource> source;
   Model model;
-  // Computed beside the first steps; valid until it is asked for once.
+  // Of the base checkpoint; computed beside the first steps.
   std::shared_future<absl::StatusOr<std::string>> source_digest;
 
   DatasetIndex index;

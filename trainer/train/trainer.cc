@@ -91,7 +91,7 @@ absl::StatusOr<bool> Trainer::RunStep() {
   progress_.skipped_in_row = divergence_.skipped_in_row;
   progress_.scaler = scaler_.state();
   reporter_.set_step(progress_.step);
-  StepDone done = metrics_.Describe(progress_, watch, gradients.images);
+  StepDone done = metrics_.Describe(watch, gradients.images);
   done.epoch = gradients.epoch;
   done.loss = gradients.loss;
   done.grad_norm = grad_norm;

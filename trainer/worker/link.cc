@@ -76,12 +76,12 @@ void Link::Wake() {
   last_sequence_ = std::max(last_sequence_, last);
 }
 
-bool Link::WaitUntilAcknowledged(int64_t sequence) {
+bool Link::WaitUntilAcknowledged(int64_t sequence, absl::Duration patience) {
   absl::MutexLock lock(&mutex_);
   const auto settled = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return acknowledged_ >= sequence || over();
   };
-  mutex_.Await(absl::Condition(&settled));
+  mutex_.AwaitWithTimeout(absl::Condition(&settled), patience);
   return acknowledged_ >= sequence;
 }
 

@@ -20,6 +20,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 #include "atelier/v1/worker.grpc.pb.h"
 #include "trainer/job/stop_token.h"
@@ -61,9 +62,12 @@ class Link {
   // Something was appended to the journal.
   void Wake() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Blocks until every event up to `sequence` is durable with the daemon.
-  // False: the lease ended, or the attempt is fenced.
-  bool WaitUntilAcknowledged(int64_t sequence) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Blocks until every event up to `sequence` is durable with the daemon, at
+  // most for `patience`. False: it was not in time, the lease ended, or the
+  // attempt is fenced.
+  bool WaitUntilAcknowledged(int64_t sequence,
+                             absl::Duration patience = absl::InfiniteDuration())
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The lease ended without contact; the stop token is set then.
   bool lease_expired() const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -23,6 +23,10 @@
 namespace atelier::trainer {
 namespace {
 
+// How long the last events are tried to be delivered; the daemon reads from the
+// journal what it did not receive.
+constexpr absl::Duration kLastWords = absl::Seconds(10);
+
 // Passes events on and remembers the newest step.
 class StepWatch : public EventSink {
  public:
@@ -96,7 +100,7 @@ int RunAttached(const WorkFlags& flags, const RunFunction& run,
     LogLine(absl::StrCat("raised at ", LocationTrail(status)));
   }
   events.Send(std::move(done));
-  link.WaitUntilAcknowledged(journal.last_sequence());
+  link.WaitUntilAcknowledged(journal.last_sequence(), kLastWords);
   if (link.lease_expired() && absl::IsCancelled(status)) {
     return kExitLeaseExpired;
   }

@@ -7,9 +7,7 @@
 
 namespace atelier::trainer {
 
-StepDone Metrics::Describe(const Progress& progress, const Stopwatch& watch,
-                           int64_t images) const {
-  (void)progress;
+StepDone Metrics::Describe(const Stopwatch& watch, int64_t images) const {
   StepDone step;
   step.total_steps = length_.total_steps;
   step.total_epochs = length_.total_epochs;

@@ -14,8 +14,7 @@ class Metrics {
 
   // Times, speed, memory and lengths after a step; loss, gradients and learning
   // rates are the caller's.
-  StepDone Describe(const Progress& progress, const Stopwatch& watch,
-                    int64_t images) const;
+  StepDone Describe(const Stopwatch& watch, int64_t images) const;
 
   // The smoothed loss after a step whose loss is `loss`: the mean of the first
   // fifty, then a moving average that forgets 2 % a step. A loss that is not
