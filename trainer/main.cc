@@ -32,8 +32,7 @@ read, 75 lease expired, 76 device memory ran out, 77 host memory ran out, 78 los
 as asked, 86 fenced.
 )";
 
-// The tokenizers' folder: of the environment, beside the installed program, or
-// of the build.
+// Of the environment, beside the installed program, or of the build.
 std::string TokenizerDir() {
   if (const char* dir = std::getenv("ATELIER_TOKENIZERS")) return dir;
   std::error_code error;
@@ -82,8 +81,9 @@ int WorkCommand(const std::vector<std::string>& arguments) {
                                               {"--attempt", ""},
                                               {"--token-file", ""},
                                               {"--run-dir", ""}};
-  const std::string error = ReadFlags(arguments, flags);
-  if (!error.empty()) return FailUsage(error);
+  if (const std::string error = ReadFlags(arguments, flags); !error.empty()) {
+    return FailUsage(error);
+  }
   WorkFlags work;
   work.socket_path = flags["--socket"];
   work.token_file = flags["--token-file"];
