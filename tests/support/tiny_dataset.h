@@ -10,7 +10,7 @@ struct TinyImage {
   std::string name;  // with its ending: .png, .jpg, .webp or .bmp
   int width = 64;
   int height = 64;
-  std::string caption;  // empty: no caption file
+  std::string caption = "";  // empty: no caption file
 };
 
 // Colour gradients and shapes that differ from seed to seed; the same numbers

@@ -17,6 +17,12 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+ScanOptions SkipCorrupt() {
+  ScanOptions options;
+  options.skip_corrupt_images = true;
+  return options;
+}
+
 class DatasetIndexTest : public ::testing::Test {
  protected:
   // One dataset of the folder `images`, filled by the test.
@@ -84,7 +90,7 @@ TEST_F(DatasetIndexTest, CorruptImagesCanBeLeftOutWithAWarningEach) {
       dir_.File("images"),
       {{"a.png", 64, 64, "a"}, {"b.png", 64, 64, "b"}, {"c.png", 64, 64, "c"}});
   Truncate("b.png");
-  const auto index = ScanDataset(Config(), {.skip_corrupt_images = true});
+  const auto index = ScanDataset(Config(), SkipCorrupt());
   ASSERT_TRUE(index.ok()) << index.status();
   ASSERT_EQ(index->images.size(), 2u);
   EXPECT_EQ(index->images[1].caption, "c");
@@ -101,7 +107,7 @@ TEST_F(DatasetIndexTest, AFolderWithoutImagesIsNamed) {
 TEST_F(DatasetIndexTest, NothingLeftToTrainOnIsAnError) {
   testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 64, 64, "a"}});
   Truncate("a.png");
-  const auto index = ScanDataset(Config(), {.skip_corrupt_images = true});
+  const auto index = ScanDataset(Config(), SkipCorrupt());
   EXPECT_EQ(index.status().code(), absl::StatusCode::kNotFound);
 }
 
@@ -170,7 +176,9 @@ TEST_F(DatasetIndexTest, RegularizationImagesAreTakenInTurnUntilTheyAreEnough) {
   reg.is_reg = true;
   reg.num_repeats = 1;
   config.datasets[0].subsets.push_back(reg);
-  const auto index = ScanDataset(config, {.prior_loss_weight = 0.5});
+  ScanOptions options;
+  options.prior_loss_weight = 0.5;
+  const auto index = ScanDataset(config, options);
   ASSERT_TRUE(index.ok()) << index.status();
   ASSERT_EQ(index->images.size(), 5u);
   // Six training images with repeats: r s, then r s r s.

@@ -191,7 +191,9 @@ TEST_F(LatentCacheTest, ACorruptImageIsNamed) {
 
 TEST_F(LatentCacheTest, TheLoaderHandsOutCachedLatents) {
   const auto cache = Make();
-  Loader loader(data_.index, data_.layout, cache->get(), {.seed = 9});
+  LoaderOptions options;
+  options.seed = 9;
+  Loader loader(data_.index, data_.layout, cache->get(), options);
   bool saw_flipped = false;
   for (int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
     const auto batch = loader.Next();
