@@ -167,8 +167,8 @@ absl::Status DiffusersFolder::AddComponent(const std::string& component) {
     return absl::OkStatus();
   }
   return absl::NotFoundError(
-      absl::StrCat("no weights in ", folder, ": expected ", kWeightFiles[0],
-                   ", ", kWeightFiles[1], ", their shards or a .bin file"));
+      absl::StrCat(folder, " has no weights; expected ", kWeightFiles[0], ", ",
+                   kWeightFiles[1], ", their shards or a .bin file"));
 }
 
 absl::Status DiffusersFolder::AddFile(const std::string& component,
