@@ -9,7 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "toml++/toml.h"
+#include "proto/cc/toml.h"
 
 #include "proto/cc/suggestion.h"
 
@@ -49,16 +49,17 @@ ConfigReader::~ConfigReader() = default;
 
 absl::StatusOr<ConfigReader> ConfigReader::Parse(absl::string_view toml,
                                                  const std::string& file) {
-  // toml++ throws; nothing of it leaves this function.
-  try {
-    auto table = std::make_unique<Table>();
-    table->values = toml::parse(std::string_view(toml.data(), toml.size()));
-    return ConfigReader(std::move(table), file);
-  } catch (const toml::parse_error& error) {
+  toml::parse_result parsed =
+      toml::parse(std::string_view(toml.data(), toml.size()));
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
     return absl::InvalidArgumentError(absl::StrCat(
         Place(file, error.source()), ":", error.source().begin.column, ": ",
         std::string(error.description())));
   }
+  auto table = std::make_unique<Table>();
+  table->values = std::move(parsed).table();
+  return ConfigReader(std::move(table), file);
 }
 
 void ConfigReader::Refuse(const char* key, absl::string_view expected) {

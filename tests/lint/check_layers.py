@@ -60,6 +60,8 @@ def check(root):
         for target in INCLUDE.findall(text):
             if layer_of(target, layers) != folder and not allowed(target, layers[folder]):
                 yield f"{path}: includes {target}; {folder} may include {' '.join(layers[folder]) or 'nothing'}"
+        if path != "proto/cc/toml.h" and "toml++/toml.h" in ANY_INCLUDE.findall(text):
+            yield f"{path}: includes toml++ by itself; proto/cc/toml.h says how all do"
         if not path.startswith("trainer/") and any(
                 name.startswith(("torch/", "ATen/", "c10/")) for name in ANY_INCLUDE.findall(text)):
             yield f"{path}: includes LibTorch; only the trainer's tensor half may"

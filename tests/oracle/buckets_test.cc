@@ -6,7 +6,7 @@
 #include "tests/support/oracle.h"
 #include "trainer/data/bucket.h"
 
-namespace atelier::trainer {
+namespace atelier::trainer::buckets_oracle {
 namespace {
 
 using nlohmann::json;
@@ -97,4 +97,4 @@ TEST(BucketsOracle, SortedBucketsHoldTheSameImages) {
 }
 
 }  // namespace
-}  // namespace atelier::trainer
+}  // namespace atelier::trainer::buckets_oracle

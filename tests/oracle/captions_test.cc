@@ -5,7 +5,7 @@
 #include "tests/support/oracle.h"
 #include "trainer/data/caption.h"
 
-namespace atelier::trainer {
+namespace atelier::trainer::captions_oracle {
 namespace {
 
 using nlohmann::json;
@@ -86,4 +86,4 @@ TEST(CaptionsOracle, EveryCaptionIsProcessedTheSame) {
 }
 
 }  // namespace
-}  // namespace atelier::trainer
+}  // namespace atelier::trainer::captions_oracle

@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
                   config.mutable_caption()->set_caption_dropout_rate(0.5);
                   config.mutable_loss()->set_noise_offset(0.1);
                 }}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& variant) { return variant.param.name; });
 
 TEST_F(TrainTest, AStateOfAnotherRunIsRefusedByName) {
   v1::JobSpec spec = Spec("out");

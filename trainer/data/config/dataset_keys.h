@@ -4,9 +4,7 @@
 
 #include <string>
 
-#define TOML_EXCEPTIONS 0
-#include "toml++/toml.h"
-
+#include "proto/cc/toml.h"
 #include "trainer/data/config/config_report.h"
 #include "trainer/data/dataset_options.h"
 
