@@ -1,4 +1,5 @@
-// Lanczos resampling with a window that widens when shrinking, as PIL has it.
+// Lanczos resampling with a window that widens when shrinking, as PIL has it
+// (version 10: rows before columns whatever the sizes).
 #pragma once
 
 #include "opencv2/core/mat.hpp"

@@ -40,7 +40,9 @@ Placement PlaceAt(ImageSize resized, ImageSize bucket) {
   return placement;
 }
 
-// Made with Pillow 13.0.0: Image.resize(size, Image.LANCZOS).
+// Made with Pillow 10.4.0: Image.resize(size, Image.LANCZOS). Rows come first
+// there; Pillow 13 begins with the columns where one side grows and the other
+// shrinks, which rounds differently.
 TEST(ImageTransformTest, LanczosEqualsPillowWhenEnlarging) {
   EXPECT_EQ(
       Channel(ResizeLanczos(Pattern(5, 4), 8, 7), 0),
@@ -60,9 +62,9 @@ TEST(ImageTransformTest, LanczosEqualsPillowWhenShrinking) {
 
 TEST(ImageTransformTest, LanczosEqualsPillowWhenOneSideGrows) {
   EXPECT_EQ(Channel(ResizeLanczos(Pattern(6, 6), 9, 3), 0),
-            (std::vector<int>{64,  84,  106, 102, 142, 148, 83,  96,  137,
-                              92,  138, 170, 123, 113, 142, 159, 136, 112,
-                              139, 98,  87,  159, 140, 120, 188, 151, 92}));
+            (std::vector<int>{65,  84,  106, 103, 142, 148, 83,  97,  138,
+                              91,  138, 170, 123, 113, 142, 154, 136, 112,
+                              139, 99,  87,  159, 140, 120, 187, 150, 91}));
 }
 
 TEST(ImageTransformTest, ShrinkingAveragesAreasAndEnlargingIsLanczos) {
