@@ -9,9 +9,8 @@
 #include "absl/strings/str_split.h"
 
 #include "proto/cc/options_schema.h"
-#include "proto/cc/utf8.h"
-
 #include "proto/cc/toml.h"
+#include "proto/cc/utf8.h"
 
 namespace atelier {
 namespace {

@@ -15,7 +15,6 @@
 #include "proto/cc/option_paths.h"
 #include "proto/cc/options_schema.h"
 #include "proto/cc/suggestion.h"
-
 #include "proto/cc/toml.h"
 
 namespace atelier {

@@ -9,9 +9,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "proto/cc/toml.h"
 
 #include "proto/cc/suggestion.h"
+#include "proto/cc/toml.h"
 
 namespace atelier::server {
 namespace {

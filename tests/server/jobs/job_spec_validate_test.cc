@@ -17,7 +17,10 @@ class ResolveJobSpecTest : public ::testing::Test {
  protected:
   ResolveJobSpecTest() {
     atelier::testing::WriteText(folder_.File("model.safetensors"), "x");
-    atelier::testing::WriteText(folder_.File("data.toml"), "");
+    atelier::testing::WriteText(folder_.File("picture.jpg"), "x");
+    atelier::testing::WriteText(folder_.File("data.toml"),
+                                "[[datasets]]\nresolution = 64\n"
+                                "[[datasets.subsets]]\nimage_dir = \".\"\n");
     spec_.set_architecture(v1::ARCHITECTURE_SD1);
     auto* training = spec_.mutable_training();
     training->mutable_model()->set_pretrained_model_name_or_path(
