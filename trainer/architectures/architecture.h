@@ -27,12 +27,13 @@ namespace atelier::trainer {
 // it uses, the others stay undefined. A cached batch stores exactly this.
 //
 // Shapes: context [B, L, D], pooled [B, P], context_mask [B, L], size_ids [B,
-// 6].
+// 6], guidance [B].
 struct Conditioning {
   Tensor context;
   Tensor pooled;
   Tensor context_mask;
   Tensor size_ids;
+  Tensor guidance;
 };
 
 // The network that is trained.

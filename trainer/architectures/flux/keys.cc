@@ -1,0 +1,83 @@
+#include "trainer/architectures/flux/keys.h"
+
+namespace atelier::trainer::flux {
+
+std::vector<KeyRule> DiffusersKeys() {
+  return {
+      {"x_embedder.*", "img_in.*", Rename()},
+      {"context_embedder.*", "txt_in.*", Rename()},
+      {"time_text_embed.timestep_embedder.linear_1.*", "time_in.in_layer.*",
+       Rename()},
+      {"time_text_embed.timestep_embedder.linear_2.*", "time_in.out_layer.*",
+       Rename()},
+      {"time_text_embed.text_embedder.linear_1.*", "vector_in.in_layer.*",
+       Rename()},
+      {"time_text_embed.text_embedder.linear_2.*", "vector_in.out_layer.*",
+       Rename()},
+      {"time_text_embed.guidance_embedder.linear_1.*", "guidance_in.in_layer.*",
+       Rename()},
+      {"time_text_embed.guidance_embedder.linear_2.*",
+       "guidance_in.out_layer.*", Rename()},
+
+      {"transformer_blocks.{}.norm1.linear.*", "double_blocks.{}.img_mod.lin.*",
+       Rename()},
+      {"transformer_blocks.{}.norm1_context.linear.*",
+       "double_blocks.{}.txt_mod.lin.*", Rename()},
+      {"transformer_blocks.{}.attn.to_q.*", "double_blocks.{}.img_attn.qkv.*",
+       Part(0, 3)},
+      {"transformer_blocks.{}.attn.to_k.*", "double_blocks.{}.img_attn.qkv.*",
+       Part(1, 3)},
+      {"transformer_blocks.{}.attn.to_v.*", "double_blocks.{}.img_attn.qkv.*",
+       Part(2, 3)},
+      {"transformer_blocks.{}.attn.add_q_proj.*",
+       "double_blocks.{}.txt_attn.qkv.*", Part(0, 3)},
+      {"transformer_blocks.{}.attn.add_k_proj.*",
+       "double_blocks.{}.txt_attn.qkv.*", Part(1, 3)},
+      {"transformer_blocks.{}.attn.add_v_proj.*",
+       "double_blocks.{}.txt_attn.qkv.*", Part(2, 3)},
+      {"transformer_blocks.{}.attn.norm_q.weight",
+       "double_blocks.{}.img_attn.norm.query_norm.scale", Rename()},
+      {"transformer_blocks.{}.attn.norm_k.weight",
+       "double_blocks.{}.img_attn.norm.key_norm.scale", Rename()},
+      {"transformer_blocks.{}.attn.norm_added_q.weight",
+       "double_blocks.{}.txt_attn.norm.query_norm.scale", Rename()},
+      {"transformer_blocks.{}.attn.norm_added_k.weight",
+       "double_blocks.{}.txt_attn.norm.key_norm.scale", Rename()},
+      {"transformer_blocks.{}.attn.to_out.0.*",
+       "double_blocks.{}.img_attn.proj.*", Rename()},
+      {"transformer_blocks.{}.attn.to_add_out.*",
+       "double_blocks.{}.txt_attn.proj.*", Rename()},
+      {"transformer_blocks.{}.ff.net.0.proj.*", "double_blocks.{}.img_mlp.0.*",
+       Rename()},
+      {"transformer_blocks.{}.ff.net.2.*", "double_blocks.{}.img_mlp.2.*",
+       Rename()},
+      {"transformer_blocks.{}.ff_context.net.0.proj.*",
+       "double_blocks.{}.txt_mlp.0.*", Rename()},
+      {"transformer_blocks.{}.ff_context.net.2.*",
+       "double_blocks.{}.txt_mlp.2.*", Rename()},
+
+      {"single_transformer_blocks.{}.norm.linear.*",
+       "single_blocks.{}.modulation.lin.*", Rename()},
+      {"single_transformer_blocks.{}.attn.to_q.*", "single_blocks.{}.linear1.*",
+       Part(0, 4)},
+      {"single_transformer_blocks.{}.attn.to_k.*", "single_blocks.{}.linear1.*",
+       Part(1, 4)},
+      {"single_transformer_blocks.{}.attn.to_v.*", "single_blocks.{}.linear1.*",
+       Part(2, 4)},
+      // The MLP is four times as wide as the model.
+      {"single_transformer_blocks.{}.proj_mlp.*", "single_blocks.{}.linear1.*",
+       Part(3, 4, 4)},
+      {"single_transformer_blocks.{}.attn.norm_q.weight",
+       "single_blocks.{}.norm.query_norm.scale", Rename()},
+      {"single_transformer_blocks.{}.attn.norm_k.weight",
+       "single_blocks.{}.norm.key_norm.scale", Rename()},
+      {"single_transformer_blocks.{}.proj_out.*", "single_blocks.{}.linear2.*",
+       Rename()},
+
+      {"proj_out.*", "final_layer.linear.*", Rename()},
+      // Diffusers keeps scale before shift, the original the other way round.
+      {"norm_out.linear.*", "final_layer.adaLN_modulation.1.*", SwapHalves()},
+  };
+}
+
+}  // namespace atelier::trainer::flux

@@ -1,0 +1,43 @@
+// Lumina Image 2's transformer (NextDiT): captions and patches are refined
+// apart, then go through the layers as one sequence.
+//
+// Source: Qin et al., arXiv 2503.21758. Members are named as in the published
+// checkpoint.
+#pragma once
+
+#include "trainer/architectures/architecture.h"
+#include "trainer/architectures/lumina2/blocks.h"
+#include "trainer/architectures/lumina2/config.h"
+
+namespace atelier::trainer::lumina2 {
+
+class NextDitImpl : public Denoiser {
+ public:
+  explicit NextDitImpl(const NextDitConfig& config);
+
+  // Shapes: latents [B, 16, h, w] with even sides, timesteps [B] in 0..1000
+  // (1000 is pure noise); context [B, L, 2304], context_mask [B, L]. Returns
+  // the velocity towards the image, latents - noise.
+  Tensor forward(const Tensor& latents, const Tensor& timesteps,
+                 const Conditioning& conditioning) override;
+  void SetGradientCheckpointing(bool enabled) override {
+    gradient_checkpointing_ = enabled;
+  }
+
+  struct TimestepEmbedderImpl;
+  Linear x_embedder;
+  torch::nn::ModuleList noise_refiner, context_refiner;
+  std::shared_ptr<TimestepEmbedderImpl> t_embedder;
+  torch::nn::Sequential cap_embedder;
+  torch::nn::ModuleList layers;
+  RmsNorm norm_final;  // in the checkpoint, never used
+  FinalLayer final_layer;
+
+ private:
+  Tensor Run(torch::nn::ModuleList& blocks, Tensor x, const Tensor& modulation,
+             const Tensor& rope, const Tensor& mask);
+
+  bool gradient_checkpointing_ = false;
+};
+
+}  // namespace atelier::trainer::lumina2
