@@ -61,9 +61,10 @@ absl::Status Trainer::Run() {
 absl::Status Trainer::Loop() {
   while (progress_.step < training_.length.total_steps) {
     RETURN_IF_ERROR(reporter_.StopStatus());
-    FreezeTextEncoders();
     ASSIGN_OR_RETURN(const bool whole, RunStep());
     if (!whole) return reporter_.StopStatus();
+    // Before a state is saved: it holds what a run resumed from it trains.
+    FreezeTextEncoders();
     RETURN_IF_ERROR(AfterStep());
   }
   return checkpoints_.AtEnd(progress_);
