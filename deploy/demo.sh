@@ -23,7 +23,7 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 build() {
   cd "$top"
   mkdir -p "$demo"
-  cmake --preset release -DATELIER_TESTS=OFF >"$demo/build.log" 2>&1 &&
+  cmake --preset release >"$demo/build.log" 2>&1 &&
     cmake --build build --parallel 2 --target atelierd atelier-shim atelier-trainer atelier \
       make_checkpoint >>"$demo/build.log" 2>&1 || {
     tail -30 "$demo/build.log" >&2
