@@ -2,6 +2,8 @@
 
 #include <variant>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "google/protobuf/util/time_util.h"
 
 namespace atelier::trainer {
@@ -100,7 +102,10 @@ void Fill(const Done& from, v1::Event& to) {
 
 v1::Event ToProto(const Event& event) {
   v1::Event proto;
-  *proto.mutable_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+  // GetCurrentTime() of protobuf knows whole seconds only.
+  *proto.mutable_time() =
+      google::protobuf::util::TimeUtil::NanosecondsToTimestamp(
+          absl::ToUnixNanos(absl::Now()));
   proto.set_step(event.step);
   std::visit([&](const auto& kind) { Fill(kind, proto); }, event.kind);
   return proto;
