@@ -26,7 +26,7 @@ done
 packages=(
   build-essential ccache clang-format cmake lld ninja-build pkg-config python3 python3-pip unzip
   libabsl-dev libbenchmark-dev libcli11-dev libgmock-dev libgrpc++-dev libgtest-dev libopencv-dev
-  libprotobuf-dev libsentencepiece-dev libspdlog-dev libsqlite3-dev libsqlitecpp-dev libssl-dev
+  libprotobuf-dev libspdlog-dev libsqlite3-dev libsqlitecpp-dev libssl-dev
   libsystemd-dev libtomlplusplus-dev nlohmann-json3-dev prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc zlib1g-dev
 )
