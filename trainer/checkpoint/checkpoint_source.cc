@@ -12,6 +12,7 @@
 #include "trainer/checkpoint/diffusers_folder.h"
 #include "trainer/checkpoint/mapped_file.h"
 #include "trainer/checkpoint/safetensors_reader.h"
+#include "trainer/checkpoint/sharded_weights.h"
 #include "trainer/checkpoint/torch_save/torch_file.h"
 
 namespace atelier::trainer {
@@ -67,8 +68,13 @@ absl::StatusOr<std::unique_ptr<CheckpointSource>> OpenCheckpoint(
     const std::string& path) {
   struct stat info;
   if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    if (!DiffusersFolder::LooksLikeOne(path) && HasWeights(path)) {
+      return OpenWeightFolder(path);
+    }
     return DiffusersFolder::Open(path);
   }
+  if (IsShardIndexName(path)) return ShardedWeights::OpenIndex(path);
+  if (IsShardName(path)) return ShardedWeights::OpenShard(path);
   ASSIGN_OR_RETURN(auto source, OpenFile(path));
   if (source->index().empty()) {
     return absl::InvalidArgumentError(

@@ -7,8 +7,10 @@
 //                           an outer {"state_dict": …} is taken off
 //   folder                  Diffusers: the tensors of each component as
 //   `component/name`, for example
-//                           `unet/conv_in.weight`; sharded components through
-//                           their index
+//                           `unet/conv_in.weight`; or the folder of one
+//                           component, its tensors by their names
+//   shards                  through their index, the path of the index itself
+//                           or of any of them
 //
 // A file is recognised by its content, not only by its ending.
 #pragma once

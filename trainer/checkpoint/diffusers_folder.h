@@ -1,12 +1,5 @@
 // A model in the Diffusers layout: a folder with model_index.json and a folder
-// for each component.
-//
-//   FOLDER/unet/diffusion_pytorch_model.safetensors            one file, or
-//   FOLDER/unet/diffusion_pytorch_model.safetensors.index.json its shards'
-//   names, or FOLDER/text_encoder/model.fp16.safetensors                 the
-//   fp16 variant where no other is
-//
-// `.bin` files (torch.save) stand in where a component has no safetensors.
+// for each component, whose weights are as in sharded_weights.h.
 #pragma once
 
 #include <map>
@@ -24,10 +17,12 @@ namespace atelier::trainer {
 // tokenizers) are skipped, as is the safety checker, which no training needs.
 class DiffusersFolder : public CheckpointSource {
  public:
-  // Errors: NOT_FOUND for a folder without model_index.json and for missing
-  // shards; INVALID_ARGUMENT for malformed JSON, pipeline classes that are not
-  // known, components without weights, shard names that lead out of the folder.
-  // Each names the file.
+  // Whether the folder has a model_index.json.
+  static bool LooksLikeOne(const std::string& path);
+
+  // Errors: NOT_FOUND for a folder without model_index.json and for components
+  // without weights; INVALID_ARGUMENT for malformed JSON and pipeline classes
+  // that are not known; as OpenWeightFolder. Each names the file.
   static absl::StatusOr<std::unique_ptr<DiffusersFolder>> Open(
       const std::string& path);
 
@@ -37,20 +32,16 @@ class DiffusersFolder : public CheckpointSource {
     return metadata_;
   }
   absl::StatusOr<Tensor> Read(const std::string& name) const override;
-  // Over the names and digests of the weight files, in the order of their
-  // names.
+  // Over the names and digests of the components, in the order of their names.
   absl::StatusOr<std::string> Digest() const override;
 
  private:
   explicit DiffusersFolder(std::string path) : path_(std::move(path)) {}
-  absl::Status AddComponent(const std::string& component);
-  absl::Status AddFile(const std::string& component, const std::string& file);
 
   std::string path_;
   TensorIndex index_;
   std::map<std::string, std::string> metadata_;
-  std::map<std::string, std::unique_ptr<CheckpointSource>> files_;  // by name
-  std::map<std::string, std::string> file_of_;  // tensor -> file
+  std::map<std::string, std::unique_ptr<CheckpointSource>> components_;
 };
 
 }  // namespace atelier::trainer
