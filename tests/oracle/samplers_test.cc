@@ -25,8 +25,8 @@ constexpr Reference kReferences[] = {
      false},
     {"DPMSolverMultistepScheduler", "dpmsolver++", TimestepSpacing::kLinspace,
      false},
-    {"FlowMatchEulerDiscreteScheduler", "flow_euler",
-     TimestepSpacing::kLinspace, true},
+    {"FlowMatchEulerDiscreteScheduler", "euler", TimestepSpacing::kLinspace,
+     true},
 };
 
 const Reference& ReferenceOf(const json& setting) {

@@ -99,7 +99,7 @@ std::vector<Case> Cases() {
 INSTANTIATE_TEST_SUITE_P(All, SamplerTest, ::testing::ValuesIn(Cases()));
 
 TEST(FindSamplerTest, FlowSamplersAreForFlowModels) {
-  EXPECT_TRUE(FindSampler("flow_euler", true).ok());
+  EXPECT_TRUE(FindSampler("euler", true).ok());
   EXPECT_TRUE(FindSampler("ddim", false).ok());
   EXPECT_FALSE(FindSampler("ddim", true).ok());
   EXPECT_THAT(std::string(FindSampler("dim", false).status().message()),

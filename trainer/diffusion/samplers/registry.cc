@@ -23,7 +23,7 @@ constexpr Sampler kSamplers[] = {
     {"euler_a", false, EulerPlan, EulerAncestralSample},
     {"k_euler_a", false, EulerPlan, EulerAncestralSample},
     {"dpmsolver++", false, Dpmpp2mPlan, Dpmpp2mSample},
-    {"flow_euler", true, FlowEulerPlan, FlowEulerSample},
+    {"euler", true, FlowEulerPlan, FlowEulerSample},
 };
 
 }  // namespace
