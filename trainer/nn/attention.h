@@ -10,6 +10,7 @@ namespace atelier::trainer {
 struct AttentionOptions {
   int64_t heads = 1;
   bool causal = false;  // a query sees keys up to its own place
+  Tensor mask;          // [B, Lk], 0 where a key is hidden; undefined: none is
 };
 
 // Shapes: q [B, Lq, H * D], k and v [B, Lk, H * D]; returns [B, Lq, H * D].

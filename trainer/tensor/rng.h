@@ -28,6 +28,8 @@ enum class RngPurpose : uint32_t {
   kPreview = 10,  // seed: the prompt's own, step: sampler step
   kWeightInit = 11,
   kValidation = 12,
+  kTextDropout = 13,  // outputs of single text encoders
+  kPositionCrop = 14,
 };
 
 // The block function: ten rounds of Philox 4x32.

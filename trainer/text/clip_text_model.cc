@@ -36,10 +36,11 @@ ClipAttentionImpl::ClipAttentionImpl(const ClipTextConfig& config)
       out_proj(register_module("out_proj", Linear(config.width, config.width))),
       heads_(config.width / kClipHeadWidth) {}
 
-Tensor ClipAttentionImpl::forward(const Tensor& x) {
+Tensor ClipAttentionImpl::forward(const Tensor& x, const Tensor& mask) {
   AttentionOptions options;
   options.heads = heads_;
   options.causal = true;
+  options.mask = mask;
   return out_proj(Attend(q_proj(x), k_proj(x), v_proj(x), options));
 }
 
@@ -59,8 +60,8 @@ ClipLayerImpl::ClipLayerImpl(const ClipTextConfig& config)
       mlp(register_module("mlp", ClipMlp(config))),
       layer_norm2(register_module("layer_norm2", LayerNorm(config.width))) {}
 
-Tensor ClipLayerImpl::forward(const Tensor& x) {
-  const Tensor h = x + self_attn(layer_norm1(x));
+Tensor ClipLayerImpl::forward(const Tensor& x, const Tensor& mask) {
+  const Tensor h = x + self_attn(layer_norm1(x), mask);
   return h + mlp(layer_norm2(h));
 }
 
@@ -83,8 +84,8 @@ ClipTextModel::ClipTextModel(const ClipTextConfig& config)
   text_model->register_module("final_layer_norm", final_layer_norm_);
 }
 
-std::vector<Tensor> ClipTextModel::HiddenStates(const Tensor& ids,
-                                                int64_t skip) {
+std::vector<Tensor> ClipTextModel::HiddenStates(const Tensor& ids, int64_t skip,
+                                                const Tensor& mask) {
   TORCH_CHECK(ids.dim() == 2 && ids.size(1) <= config_.positions,
               "ids of shape ", ids.sizes(), ", expected [B, L] with L up to ",
               config_.positions);
@@ -97,8 +98,8 @@ std::vector<Tensor> ClipTextModel::HiddenStates(const Tensor& ids,
   for (int64_t i = 0; i + skip <= config_.layers; ++i) {
     auto* layer = layers_[static_cast<size_t>(i)]->as<ClipLayer>();
     states.push_back(RunBlock(recompute_, *layer,
-                              [layer](const std::vector<Tensor>& inputs) {
-                                return layer->forward(inputs[0]);
+                              [layer, mask](const std::vector<Tensor>& inputs) {
+                                return layer->forward(inputs[0], mask);
                               },
                               {states.back()}));
   }
@@ -114,6 +115,12 @@ Tensor ClipTextModel::PoolAtEnd(const Tensor& ids, const Tensor& normed,
   const Tensor first_end = (ids == end).to(torch::kInt32).argmax(1);
   return normed.index(
       {torch::arange(ids.size(0), first_end.options()), first_end});
+}
+
+Tensor ClipTextModel::MaskToEnd(const Tensor& ids, int64_t end) {
+  const Tensor first_end = (ids == end).to(torch::kInt32).argmax(1, true);
+  return (torch::arange(ids.size(1), ids.options()) <= first_end)
+      .to(torch::kInt64);
 }
 
 }  // namespace atelier::trainer

@@ -32,7 +32,8 @@ ClipTextConfig ReadClipTextConfig(const TensorIndex& index,
 class ClipAttentionImpl : public torch::nn::Module {
  public:
   explicit ClipAttentionImpl(const ClipTextConfig& config);
-  Tensor forward(const Tensor& x);
+  // `mask` as in ClipTextModel::HiddenStates.
+  Tensor forward(const Tensor& x, const Tensor& mask);
 
   Linear q_proj, k_proj, v_proj, out_proj;
 
@@ -56,7 +57,7 @@ TORCH_MODULE(ClipMlp);
 class ClipLayerImpl : public torch::nn::Module {
  public:
   explicit ClipLayerImpl(const ClipTextConfig& config);
-  Tensor forward(const Tensor& x);
+  Tensor forward(const Tensor& x, const Tensor& mask);
 
   ClipAttention self_attn;
   LayerNorm layer_norm1;
@@ -74,12 +75,17 @@ class ClipTextModel : public torch::nn::Module {
   // the output of the skip-th layer from the end (1: of the last one), before
   // the final norm. Layers behind it do not run.
   //
-  // Shapes: ids [B, L] int64, L at most `positions`; each state [B, L, C].
-  std::vector<Tensor> HiddenStates(const Tensor& ids, int64_t skip = 1);
+  // Shapes: ids [B, L] int64, L at most `positions`; mask [B, L], 0 where keys
+  // are hidden, undefined: none are; each state [B, L, C].
+  std::vector<Tensor> HiddenStates(const Tensor& ids, int64_t skip = 1,
+                                   const Tensor& mask = {});
   // Shapes: as its input.
   Tensor FinalNorm(const Tensor& state);
   // The final state at each row's first end token. Shapes: [B, C].
   static Tensor PoolAtEnd(const Tensor& ids, const Tensor& normed, int64_t end);
+  // 1 up to each row's first end token, 0 in the padding behind it. Shapes: as
+  // ids.
+  static Tensor MaskToEnd(const Tensor& ids, int64_t end);
 
   void SetGradientCheckpointing(bool enabled) { recompute_ = enabled; }
   const ClipTextConfig& config() const { return config_; }
