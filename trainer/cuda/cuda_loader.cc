@@ -114,7 +114,8 @@ absl::StatusOr<OpenedDevice> OpenGpu(int index) {
       torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(index)),
       absl::StrFormat("%s, compute capability %d.%d, %.1f GiB", info.name,
                       info.major, info.minor,
-                      static_cast<double>(info.total_bytes) / kGibibyte)};
+                      static_cast<double>(info.total_bytes) / kGibibyte),
+      10 * info.major + info.minor};
 }
 
 }  // namespace
@@ -134,11 +135,12 @@ absl::StatusOr<const CudaApi*> LoadCuda() {
 
 absl::StatusOr<OpenedDevice> OpenDevice(const DeviceRequest& request) {
   using Kind = DeviceRequest::Kind;
-  if (request.kind == Kind::kCpu) return OpenedDevice{torch::kCPU, "CPU"};
+  if (request.kind == Kind::kCpu) return OpenedDevice{torch::kCPU, "CPU", 0};
   absl::StatusOr<OpenedDevice> gpu = OpenGpu(request.index);
   if (gpu.ok() || request.kind == Kind::kCuda) return gpu;
   return OpenedDevice{
-      torch::kCPU, absl::StrCat("CPU; ", std::string(gpu.status().message()))};
+      torch::kCPU, absl::StrCat("CPU; ", std::string(gpu.status().message())),
+      0};
 }
 
 }  // namespace atelier::trainer

@@ -31,6 +31,8 @@ struct OpenedDevice {
   // What a person is told: the GPU's name and memory, or why `auto` came to the
   // CPU.
   std::string description;
+  // Of the GPU, major and minor as 10 * major + minor; 0: not a GPU.
+  int compute_capability = 0;
 };
 
 // Errors: as LoadCuda for a GPU that was asked for; INVALID_ARGUMENT for an

@@ -51,26 +51,34 @@ double SquaresOnCpu(const Tensor& grad) {
 
 }  // namespace
 
-double GradNorm(const std::vector<ParameterGroup>& groups) {
-  torch::NoGradGuard no_grad;
+GradSquares SquaresOf(const Tensor& grad) {
+  if (grad.device().is_cpu()) return {SquaresOnCpu(grad), Tensor()};
+  return {0, torch::linalg_vector_norm(grad, 2, {}, false, torch::kFloat64)};
+}
+
+double NormOf(const std::vector<GradSquares>& squares) {
   double total = 0;
   std::vector<Tensor> on_device;
-  for (const ParameterGroup& group : groups) {
-    for (const NamedParameter& named : group.parameters) {
-      const Tensor& grad = named.parameter.grad();
-      if (!grad.defined()) continue;
-      if (grad.device().is_cpu()) {
-        total += SquaresOnCpu(grad);
-      } else {
-        on_device.push_back(
-            torch::linalg_vector_norm(grad, 2, {}, false, torch::kFloat64));
-      }
-    }
+  for (const GradSquares& one : squares) {
+    total += one.on_host;
+    if (one.norm_on_device.defined()) on_device.push_back(one.norm_on_device);
   }
   if (!on_device.empty()) {
     total += torch::stack(on_device).square().sum().item<double>();
   }
   return std::sqrt(total);
+}
+
+double GradNorm(const std::vector<ParameterGroup>& groups) {
+  torch::NoGradGuard no_grad;
+  std::vector<GradSquares> squares;
+  for (const ParameterGroup& group : groups) {
+    for (const NamedParameter& named : group.parameters) {
+      const Tensor& grad = named.parameter.grad();
+      if (grad.defined()) squares.push_back(SquaresOf(grad));
+    }
+  }
+  return NormOf(squares);
 }
 
 double ClipFactor(double norm, double max_norm) {

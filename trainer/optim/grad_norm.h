@@ -7,6 +7,16 @@
 
 namespace atelier::trainer {
 
+// The sum of squares of one gradient: a number, or one that a device still
+// works on.
+struct GradSquares {
+  double on_host = 0;
+  Tensor norm_on_device;  // not squared; undefined for gradients on the CPU
+};
+GradSquares SquaresOf(const Tensor& grad);
+// The norm over all of them, added up in their order.
+double NormOf(const std::vector<GradSquares>& squares);
+
 // The L2 norm over every gradient of every group, summed in fp64 in an order
 // that does not depend on the number of threads. Infinite or NaN if a gradient
 // is. 0 without gradients. Blocks: until a device has finished, once.

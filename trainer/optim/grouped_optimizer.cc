@@ -46,15 +46,35 @@ std::vector<GroupedOptimizer::Update> GroupedOptimizer::CollectUpdates(
   for (const ParameterGroup& group : groups_) {
     if (frozen_.count(group.name) > 0) continue;
     for (const NamedParameter& named : group.parameters) {
-      const Tensor& grad = named.parameter.grad();
-      if (!grad.defined()) continue;
-      Slots& slots = slots_.at(named.name);
-      const int64_t step = slots.at(kStep).item<int64_t>() + 1;
-      updates.push_back({named.parameter.detach(), grad.detach(), slots,
-                         group.lr, grad_scale, step});
+      if (!named.parameter.grad().defined()) continue;
+      updates.push_back(MakeUpdate(group, named, grad_scale));
     }
   }
   return updates;
+}
+
+GroupedOptimizer::Update GroupedOptimizer::MakeUpdate(
+    const ParameterGroup& group, const NamedParameter& named,
+    double grad_scale) {
+  Slots& slots = slots_.at(named.name);
+  const int64_t step = slots.at(kStep).item<int64_t>() + 1;
+  return {named.parameter.detach(),
+          named.parameter.grad().detach(),
+          slots,
+          group.lr,
+          grad_scale,
+          step};
+}
+
+void GroupedOptimizer::StepParameter(size_t group, size_t index,
+                                     double grad_scale) {
+  torch::NoGradGuard no_grad;
+  const ParameterGroup& owner = groups_[group];
+  if (frozen_.count(owner.name) > 0) return;
+  std::vector<Update> updates;
+  updates.push_back(MakeUpdate(owner, owner.parameters[index], grad_scale));
+  UpdateAll(updates);
+  updates[0].slots.at(kStep).fill_(updates[0].step);
 }
 
 void GroupedOptimizer::Step(double grad_scale) {

@@ -15,6 +15,7 @@ class GroupedOptimizer : public Optimizer {
  public:
   std::vector<ParameterGroup>& groups() override { return groups_; }
   void Step(double grad_scale) override;
+  void StepParameter(size_t group, size_t index, double grad_scale) override;
   void Freeze(const std::string& group) override;
   std::map<std::string, Tensor> State() const override;
   absl::Status LoadState(const std::map<std::string, Tensor>& state) override;
@@ -43,6 +44,8 @@ class GroupedOptimizer : public Optimizer {
   void MakeState();
   // Every parameter that has a gradient and is not frozen, in order.
   std::vector<Update> CollectUpdates(double grad_scale);
+  Update MakeUpdate(const ParameterGroup& group, const NamedParameter& named,
+                    double grad_scale);
 
   // Besides these each parameter has the slot `step`.
   virtual Slots MakeSlots(const Tensor& parameter) const = 0;

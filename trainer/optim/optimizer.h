@@ -35,6 +35,13 @@ class Optimizer {
   // as fp32).
   virtual void Step(double grad_scale) = 0;
 
+  // The same for one parameter, which must have a gradient: groups()[group]
+  // .parameters[index]. All of them in any order come to the same as Step.
+  virtual void StepParameter(size_t group, size_t index, double grad_scale) = 0;
+
+  // How updates are computed where there is a choice, and why; for people.
+  virtual std::string Describe() const { return ""; }
+
   // Parameters of `group` are no longer updated and their state is dropped.
   virtual void Freeze(const std::string& group) = 0;
 

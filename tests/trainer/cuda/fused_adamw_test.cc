@@ -2,35 +2,18 @@
 
 #include "gtest/gtest.h"
 
+#include "tests/support/host_kernels.h"
+
 namespace atelier::trainer {
 namespace {
 
-// A stand-in for the library whose kernel runs over host memory.
-int HostAdamW(int, const CudaAdamWTensor* tensors, int64_t count, void*) {
-  for (int64_t t = 0; t < count; ++t) {
-    const CudaAdamWTensor& tensor = tensors[t];
-    for (int64_t i = 0; i < tensor.elements; ++i) {
-      const float grad =
-          tensor.grad_type == CudaGradType::kFloat32
-              ? static_cast<const float*>(tensor.grad)[i]
-              : static_cast<float>(
-                    static_cast<const at::BFloat16*>(tensor.grad)[i]);
-      AdamWElement(tensor.factors, grad, tensor.weight[i], tensor.exp_avg[i],
-                   tensor.exp_avg_sq[i]);
-    }
-  }
-  return 0;
-}
+using testing::HostKernels;
 
-int FailingAdamW(int, const CudaAdamWTensor*, int64_t, void*) { return 700; }
-const char* ErrorText(int) { return "an illegal memory access"; }
-void* NoStream(int) { return nullptr; }
-
-CudaApi FakeApi(decltype(CudaApi::adamw) adamw) {
-  CudaApi api = {};
-  api.error_text = ErrorText;
-  api.current_stream = NoStream;
-  api.adamw = adamw;
+// A library whose kernel fails.
+CudaApi FailingKernels() {
+  CudaApi api = HostKernels();
+  api.error_text = [](int) { return "an illegal memory access"; };
+  api.adamw = [](int, const CudaAdamWTensor*, int64_t, void*) { return 700; };
   return api;
 }
 
@@ -47,7 +30,7 @@ TEST(FusedAdamWTest, EveryOrderAndTypeOfGradientGivesTheSameUpdate) {
       ItemOf(start.clone(), grad),
       ItemOf(start.clone(), grad.t().contiguous().t()),
       ItemOf(start.t().contiguous().t(), grad)};
-  StepFusedAdamW(FakeApi(HostAdamW), items);
+  StepFusedAdamW(HostKernels(), items);
   EXPECT_FALSE(items[0].weight.equal(start));
   for (const FusedAdamWItem& item : items) {
     EXPECT_TRUE(item.weight.equal(items[0].weight));
@@ -56,7 +39,7 @@ TEST(FusedAdamWTest, EveryOrderAndTypeOfGradientGivesTheSameUpdate) {
 }
 
 TEST(FusedAdamWTest, TensorsThatDoNotBelongTogetherAreRefused) {
-  const CudaApi api = FakeApi(HostAdamW);
+  const CudaApi& api = HostKernels();
   const Tensor weight = torch::rand({2, 2});
   EXPECT_THROW(StepFusedAdamW(api, {ItemOf(weight, torch::rand({4}))}),
                c10::Error);
@@ -71,7 +54,7 @@ TEST(FusedAdamWTest, TensorsThatDoNotBelongTogetherAreRefused) {
 TEST(FusedAdamWTest, AnErrorOfTheRuntimeIsThrownWithItsText) {
   const Tensor weight = torch::rand({2});
   try {
-    StepFusedAdamW(FakeApi(FailingAdamW), {ItemOf(weight, weight.clone())});
+    StepFusedAdamW(FailingKernels(), {ItemOf(weight, weight.clone())});
     FAIL() << "nothing was thrown";
   } catch (const c10::Error& error) {
     EXPECT_NE(std::string(error.what()).find("illegal memory access"),

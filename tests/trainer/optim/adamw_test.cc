@@ -5,6 +5,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/support/fake_accelerator.h"
+#include "tests/support/host_kernels.h"
+
 namespace atelier::trainer::adamw_test {
 namespace {
 
@@ -108,6 +111,64 @@ TEST(AdamWTest, WrongStateIsRefusedWithEveryFaultAndNothingChanges) {
   EXPECT_THAT(message, HasSubstr("unexpected bias.step"));
   EXPECT_THAT(message, HasSubstr("weight.exp_avg is Float [4]"));
   EXPECT_EQ(optimizer.State().at("weight.exp_avg_sq").sum().item<float>(), 0);
+}
+
+const torch::Device kAccelerator = testing::FakeAccelerator::Device();
+
+// Parameters of several kinds, with gradients.
+std::vector<ParameterGroup> SeveralParameters(torch::Device device) {
+  torch::manual_seed(8);
+  ParameterGroup group{"unet", 1e-2, {}};
+  const auto add = [&](const Tensor& weight, torch::ScalarType grad_type) {
+    const Tensor parameter = weight.to(device).set_requires_grad(true);
+    parameter.mutable_grad() =
+        torch::randn(weight.sizes()).to(grad_type).to(device);
+    group.parameters.push_back(
+        {"p" + std::to_string(group.parameters.size()), parameter});
+  };
+  add(torch::randn({5, 7}), torch::kFloat32);
+  add(torch::randn({5, 7}).t(), torch::kFloat32);
+  add(torch::randn({4}), torch::kFloat32);
+  return {group};
+}
+
+TEST(AdamWTest, KernelsOnADeviceGiveTheSameBitsAsTheLoopOnTheCpu) {
+  AdamW here(SeveralParameters(torch::kCPU), {});
+  AdamW there(SeveralParameters(kAccelerator), {}, &testing::HostKernels());
+  for (int step = 0; step < 3; ++step) {
+    here.Step(0.5);
+    there.Step(0.5);
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    const Tensor updated = there.groups()[0].parameters[i].parameter;
+    EXPECT_EQ(updated.device(), kAccelerator);
+    EXPECT_TRUE(updated.cpu().equal(here.groups()[0].parameters[i].parameter));
+  }
+}
+
+TEST(AdamWTest, OneLaunchUpdatesAllThatAreOnADevice) {
+  static int64_t launches = 0;
+  launches = 0;
+  CudaApi kernels = testing::HostKernels();
+  kernels.adamw = [](int device, const CudaAdamWTensor* tensors, int64_t count,
+                     void* stream) {
+    ++launches;
+    return testing::AdamWOnHost(device, tensors, count, stream);
+  };
+  AdamW optimizer(SeveralParameters(kAccelerator), {}, &kernels);
+  testing::FakeAccelerator::ClearRecord();
+  optimizer.Step(1);
+  EXPECT_EQ(launches, 1);
+  EXPECT_TRUE(testing::FakeAccelerator::syncs().empty());
+}
+
+TEST(AdamWTest, WithoutKernelsOperatorsUpdateWhatIsOnADevice) {
+  AdamW here(SeveralParameters(torch::kCPU), {});
+  AdamW there(SeveralParameters(kAccelerator), {});
+  here.Step(1);
+  there.Step(1);
+  EXPECT_TRUE(WeightOf(there).cpu().allclose(WeightOf(here), 1e-6, 1e-7));
+  EXPECT_THAT(there.Describe(), ::testing::IsEmpty());
 }
 
 }  // namespace
