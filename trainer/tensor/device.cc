@@ -24,4 +24,19 @@ absl::StatusOr<DeviceRequest> ParseDevice(absl::string_view text) {
                    "'; must be auto, cpu, cuda or cuda:N with N below 128"));
 }
 
+void MoveModule(torch::nn::Module& module, torch::Device device,
+                absl::FunctionRef<bool(const Tensor&)> stays) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& tensors : {module.parameters(), module.buffers()}) {
+    for (const Tensor& tensor : tensors) {
+      if (!stays(tensor)) tensor.set_data(tensor.detach().to(device));
+    }
+  }
+}
+
+Tensor SendTo(const Tensor& tensor, torch::Device device) {
+  if (device.is_cpu() || !tensor.is_cpu()) return tensor.to(device);
+  return tensor.pin_memory().to(device, /*non_blocking=*/true);
+}
+
 }  // namespace atelier::trainer

@@ -1,0 +1,137 @@
+#include "trainer/memory/block_swap.h"
+
+#include <torch/csrc/autograd/engine.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace atelier::trainer {
+namespace {
+
+constexpr int kPlacesOfList = 2;
+
+}  // namespace
+
+BlockSwap::BlockSwap(
+    const std::vector<std::vector<std::shared_ptr<torch::nn::Module>>>& lists,
+    torch::Device device)
+    : device_(device), in_(device), out_(device) {
+  for (const auto& list : lists) {
+    int64_t largest = 0;
+    for (const auto& block : list) {
+      entries_.push_back({SwappedBlock(*block), slots_.size(), nullptr});
+      largest = std::max(largest, entries_.back().block.bytes());
+    }
+    slots_.emplace_back();
+    for (int i = 0; i < kPlacesOfList && largest > 0; ++i) {
+      auto slot = std::make_unique<Slot>();
+      slot->memory =
+          torch::empty({largest}, torch::dtype(torch::kUInt8).device(device));
+      slots_.back().push_back(std::move(slot));
+    }
+  }
+}
+
+void BlockSwap::BeginForward() {
+  backward_ = false;
+  turn_ = 0;
+  fetch_ = 0;
+  for (Entry& entry : entries_) {
+    if (entry.slot != nullptr) entry.slot->holds = kNone;
+    entry.slot = nullptr;
+  }
+  FetchAhead();
+}
+
+void BlockSwap::Bring(int64_t place, bool backward) {
+  if (backward && !backward_) {
+    backward_ = true;
+    fetch_ = std::ssize(entries_) - 1;
+  }
+  turn_ = place;
+  in_use_ = place;
+  FetchAhead();
+  Entry& entry = entries_[place];
+  if (entry.slot == nullptr) {
+    Fetch(place, *AnySlot(entry.list));
+    fetch_ = place + (backward_ ? -1 : 1);
+  }
+  in_.LetComputeWait(entry.slot->arrived);
+  entry.block.Use(entry.slot->memory.narrow(0, 0, entry.block.bytes()));
+}
+
+void BlockSwap::Release(int64_t place, bool backward) {
+  entries_[place].block.Rest();
+  in_use_ = kNone;
+  turn_ = place + (backward ? -1 : 1);
+  FetchAhead();
+}
+
+void BlockSwap::TakeGradients(int64_t place,
+                              const std::vector<Tensor>& gradients) {
+  SharedEvent sent = entries_[place].block.TakeGradients(gradients, in_, out_);
+  if (sent == nullptr) return;
+  gradients_home_ = std::move(sent);
+  // The first of these that runs waits for all.
+  torch::autograd::Engine::get_default_engine().queue_callback(
+      [this] { WaitForGradients(); });
+}
+
+void BlockSwap::WaitForGradients() {
+  if (gradients_home_ == nullptr) return;
+  gradients_home_->synchronize();
+  gradients_home_ = nullptr;
+}
+
+bool BlockSwap::Holds(const Tensor& tensor) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.block.Holds(tensor);
+  });
+}
+
+int64_t BlockSwap::device_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& list : slots_) {
+    for (const auto& slot : list) bytes += slot->memory.numel();
+  }
+  return bytes;
+}
+
+bool BlockSwap::IsOver(int64_t place) const {
+  return backward_ ? place > turn_ : place < turn_;
+}
+
+void BlockSwap::FetchAhead() {
+  const int64_t step = backward_ ? -1 : 1;
+  for (; fetch_ >= 0 && fetch_ < std::ssize(entries_); fetch_ += step) {
+    if (entries_[fetch_].slot != nullptr) continue;
+    Slot* const slot = FreeSlot(entries_[fetch_].list);
+    if (slot == nullptr) return;
+    Fetch(fetch_, *slot);
+  }
+}
+
+BlockSwap::Slot* BlockSwap::FreeSlot(size_t list) {
+  for (const auto& slot : slots_[list]) {
+    if (slot->holds == kNone || IsOver(slot->holds)) return slot.get();
+  }
+  return nullptr;
+}
+
+BlockSwap::Slot* BlockSwap::AnySlot(size_t list) {
+  for (const auto& slot : slots_[list]) {
+    if (slot->holds != in_use_) return slot.get();
+  }
+  return slots_[list].front().get();
+}
+
+void BlockSwap::Fetch(int64_t place, Slot& slot) {
+  if (slot.holds != kNone) entries_[slot.holds].slot = nullptr;
+  Entry& entry = entries_[place];
+  slot.holds = place;
+  entry.slot = &slot;
+  const Tensor memory = slot.memory.narrow(0, 0, entry.block.bytes());
+  slot.arrived = in_.Run([&] { entry.block.CopyTo(memory); });
+}
+
+}  // namespace atelier::trainer
