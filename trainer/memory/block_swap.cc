@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "trainer/memory/pinned_memory.h"
+
 namespace atelier::trainer {
 namespace {
 
@@ -16,11 +18,19 @@ BlockSwap::BlockSwap(
     const std::vector<std::vector<std::shared_ptr<torch::nn::Module>>>& lists,
     torch::Device device)
     : device_(device), in_(device), out_(device) {
+  std::vector<int64_t> sizes;
+  for (const auto& list : lists) {
+    for (const auto& block : list) {
+      sizes.push_back(SwappedBlock::BytesOf(*block));
+    }
+  }
+  const std::vector<Tensor> homes = PinnedMemory(sizes);
   for (const auto& list : lists) {
     int64_t largest = 0;
     for (const auto& block : list) {
-      entries_.push_back({SwappedBlock(*block), slots_.size(), nullptr});
-      largest = std::max(largest, entries_.back().block.bytes());
+      const Tensor& home = homes[entries_.size()];
+      entries_.push_back({SwappedBlock(*block, home), slots_.size(), nullptr});
+      largest = std::max(largest, home.numel());
     }
     slots_.emplace_back();
     for (int i = 0; i < kPlacesOfList && largest > 0; ++i) {
@@ -67,8 +77,19 @@ void BlockSwap::Release(int64_t place, bool backward) {
   FetchAhead();
 }
 
+void BlockSwap::MakeHomesOfGradients() {
+  std::vector<int64_t> sizes;
+  for (const Entry& entry : entries_) sizes.push_back(entry.block.bytes());
+  const std::vector<Tensor> homes = PinnedMemory(sizes);
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    entries_[i].block.SetHomeOfGradients(homes[i]);
+  }
+  has_homes_of_gradients_ = true;
+}
+
 void BlockSwap::TakeGradients(int64_t place,
                               const std::vector<Tensor>& gradients) {
+  if (!has_homes_of_gradients_) MakeHomesOfGradients();
   SharedEvent sent = entries_[place].block.TakeGradients(gradients, in_, out_);
   if (sent == nullptr) return;
   gradients_home_ = std::move(sent);

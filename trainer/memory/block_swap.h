@@ -66,6 +66,7 @@ class BlockSwap {
   // Any place that is not in use now.
   Slot* AnySlot(size_t list);
   void Fetch(int64_t place, Slot& slot);
+  void MakeHomesOfGradients();
   void WaitForGradients();
 
   torch::Device device_;
@@ -77,6 +78,7 @@ class BlockSwap {
   int64_t turn_ = 0;   // the place that is in use, or used next
   int64_t fetch_ = 0;  // the next to fetch
   int64_t in_use_ = kNone;
+  bool has_homes_of_gradients_ = false;
   SharedEvent gradients_home_;  // null: none are under way
 };
 

@@ -7,26 +7,38 @@ namespace {
 
 constexpr int64_t kAlignment = 256;  // bytes; that of CUDA's own allocations
 
-Tensor PinnedBytes(int64_t bytes) {
-  return torch::empty({bytes}, torch::dtype(torch::kUInt8).pinned_memory(true));
-}
-
 int64_t Aligned(int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
 }  // namespace
 
-SwappedBlock::SwappedBlock(torch::nn::Module& block) {
+std::vector<SwappedBlock::Part> SwappedBlock::Layout(
+    const torch::nn::Module& block, int64_t& bytes) {
+  std::vector<Part> parts;
+  bytes = 0;
+  for (const auto& tensors : {block.parameters(), block.buffers()}) {
+    for (const Tensor& tensor : tensors) {
+      parts.push_back({tensor, {}, bytes, {}});
+      bytes += Aligned(static_cast<int64_t>(tensor.nbytes()));
+    }
+  }
+  return parts;
+}
+
+int64_t SwappedBlock::BytesOf(const torch::nn::Module& block) {
+  int64_t bytes = 0;
+  Layout(block, bytes);
+  return bytes;
+}
+
+SwappedBlock::SwappedBlock(const torch::nn::Module& block, const Tensor& home)
+    : home_(home) {
   const torch::NoGradGuard no_grad;
   int64_t bytes = 0;
-  const auto add = [&](const Tensor& tensor) {
-    parts_.push_back({tensor, {}, bytes, {}});
-    bytes += Aligned(static_cast<int64_t>(tensor.nbytes()));
-  };
-  for (const Tensor& parameter : block.parameters()) add(parameter);
-  for (const Tensor& buffer : block.buffers()) add(buffer);
-  home_ = PinnedBytes(bytes);
+  parts_ = Layout(block, bytes);
+  TORCH_CHECK(home.numel() == bytes, "a block of ", bytes,
+              " bytes cannot live in ", home.numel());
   for (Part& part : parts_) {
     part.at_home = ViewOf(home_, part);
     part.at_home.copy_(part.tensor.detach());
@@ -34,7 +46,7 @@ SwappedBlock::SwappedBlock(torch::nn::Module& block) {
   }
 }
 
-Tensor SwappedBlock::ViewOf(const Tensor& memory, const Part& part) const {
+Tensor SwappedBlock::ViewOf(const Tensor& memory, const Part& part) {
   const auto bytes = static_cast<int64_t>(part.tensor.nbytes());
   const Tensor flat =
       memory.narrow(0, part.offset, bytes).view(part.tensor.scalar_type());
@@ -86,7 +98,6 @@ SharedEvent SwappedBlock::TakeGradients(const std::vector<Tensor>& gradients,
       in.Hold(before);
       gradient = before + gradient;
     }
-    if (!gradients_.defined()) gradients_ = PinnedBytes(home_.numel());
     if (!part.gradient.defined()) part.gradient = ViewOf(gradients_, part);
     sum = part.gradient;
     copies.emplace_back(gradient, part.gradient);

@@ -1,7 +1,7 @@
 // The weights of one block, whose home is host memory.
 //
-// All parameters and buffers lie one after the other in one piece of pinned
-// memory, so that a block moves in one transfer. The module's tensors stay the
+// All parameters and buffers lie one after the other in pinned memory, so that
+// a block moves in one transfer. The module's tensors stay the
 // same objects throughout: at rest they are views of the home, whole and on the
 // CPU, for whoever updates or saves them; while the block runs they are views
 // of a copy on the device. Running changes no weight, so copies are never
@@ -19,11 +19,15 @@ namespace atelier::trainer {
 
 class SwappedBlock {
  public:
-  // Moves the weights to their home. Throws: c10::Error where pinned memory
-  // cannot be had.
-  explicit SwappedBlock(torch::nn::Module& block);
+  // The size of home that a block needs.
+  static int64_t BytesOf(const torch::nn::Module& block);
+
+  // Moves the weights to `home`, [BytesOf(block)] uint8 in pinned memory.
+  SwappedBlock(const torch::nn::Module& block, const Tensor& home);
 
   int64_t bytes() const { return home_.numel(); }
+  // Gradients come here; as `home`. Before the first ones.
+  void SetHomeOfGradients(const Tensor& home) { gradients_ = home; }
   bool Holds(const Tensor& tensor) const;
 
   // A copy of all weights, [bytes()] uint8 on a device; does not wait.
@@ -46,14 +50,16 @@ class SwappedBlock {
     Tensor tensor;  // the module's own
     Tensor at_home;
     int64_t offset = 0;  // bytes
-    Tensor gradient;     // its place at home, made with the first gradient
+    Tensor gradient;     // its place at home, made when it is needed
   };
 
-  Tensor ViewOf(const Tensor& memory, const Part& part) const;
+  static std::vector<Part> Layout(const torch::nn::Module& block,
+                                  int64_t& bytes);
+  static Tensor ViewOf(const Tensor& memory, const Part& part);
 
   std::vector<Part> parts_;
-  Tensor home_;       // uint8, pinned
-  Tensor gradients_;  // the same for gradients
+  Tensor home_;
+  Tensor gradients_;  // their home
 };
 
 }  // namespace atelier::trainer
