@@ -3,9 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
-
+#include "trainer/checkpoint/index_sizes.h"
 #include "trainer/memory/activation_checkpoint.h"
 
 namespace atelier::trainer {
@@ -112,8 +110,16 @@ struct T5GatedGeluImpl : torch::nn::Module {
         wo(register_module("wo", T5Linear(config.feed_forward, config.width))) {
   }
 
+  // With the weights of the published XXL model the product and what comes of
+  // it leave the range of fp16; they are fp32 then, and so the sum of blocks.
   Tensor forward(const Tensor& x) {
-    return wo(torch::gelu(wi_0(x), "tanh") * wi_1(x));
+    const Tensor gate = torch::gelu(wi_0(x), "tanh");
+    const Tensor value = wi_1(x);
+    if (gate.scalar_type() != torch::kFloat16) return wo(gate * value);
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(
+        c10::autocast_dispatch_keyset);
+    return torch::linear(gate.to(torch::kFloat32) * value.to(torch::kFloat32),
+                         wo->weight.to(torch::kFloat32));
   }
 
   Linear wi_0, wi_1, wo;
@@ -198,33 +204,24 @@ Tensor T5EncoderImpl::forward(const Tensor& ids, const Tensor& mask) {
   return encoder->final_layer_norm(x);
 }
 
-absl::StatusOr<T5Config> T5Config::FromIndex(const TensorIndex& index,
-                                             const std::string& prefix) {
-  const auto shape =
-      [&](const std::string& name) -> absl::StatusOr<std::vector<int64_t>> {
-    const auto found = index.find(prefix + name);
-    if (found == index.end() || found->second.shape.size() != 2) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "no matrix `", prefix, name, "`; is this a T5 version 1.1 encoder?"));
-    }
-    return found->second.shape;
-  };
-  const auto embedding = shape("shared.weight");
-  if (!embedding.ok()) return embedding.status();
-  const auto query = shape("encoder.block.0.layer.0.SelfAttention.q.weight");
-  if (!query.ok()) return query.status();
-  const auto gate = shape("encoder.block.0.layer.1.DenseReluDense.wi_0.weight");
-  if (!gate.ok()) return gate.status();
+T5Config ReadT5Config(const TensorIndex& index, const std::string& prefix) {
   T5Config config;
-  config.vocabulary = (*embedding)[0];
-  config.width = (*embedding)[1];
-  config.heads = (*query)[0] / t5::kT5HeadDim;
-  config.feed_forward = (*gate)[0];
-  config.layers = 0;
-  while (index.contains(absl::StrCat(prefix, "encoder.block.", config.layers,
-                                     ".layer.0.SelfAttention.q.weight"))) {
-    ++config.layers;
-  }
+  const std::string shared = prefix + "shared.weight";
+  const std::string embedding =
+      index.contains(shared) ? shared : prefix + "encoder.embed_tokens.weight";
+  config.vocabulary = SizeAt(index, embedding, 0, config.vocabulary);
+  config.width = SizeAt(index, embedding, 1, config.width);
+  const std::string blocks = prefix + "encoder.block.";
+  const int64_t inner = config.heads * t5::kT5HeadDim;
+  config.heads =
+      SizeAt(index, blocks + "0.layer.0.SelfAttention.q.weight", 0, inner) /
+      t5::kT5HeadDim;
+  config.feed_forward =
+      SizeAt(index, blocks + "0.layer.1.DenseReluDense.wi_0.weight", 0,
+             config.feed_forward);
+  const int64_t count =
+      CountNumbered(index, blocks, ".layer.0.SelfAttention.q.weight");
+  if (count > 0) config.layers = count;
   return config;
 }
 

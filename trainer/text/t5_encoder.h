@@ -9,8 +9,6 @@
 #include <memory>
 #include <string>
 
-#include "absl/status/statusor.h"
-
 #include "trainer/checkpoint/checkpoint_source.h"
 #include "trainer/nn/layers.h"
 #include "trainer/tensor/torch.h"
@@ -23,12 +21,12 @@ struct T5Config {
   int64_t feed_forward = 10240;
   int64_t heads = 64;  // of 64 dimensions each
   int64_t layers = 24;
-
-  // Reads the sizes off the tensors whose names begin with `prefix`.
-  // Errors: INVALID_ARGUMENT naming the tensor that is missing.
-  static absl::StatusOr<T5Config> FromIndex(const TensorIndex& index,
-                                            const std::string& prefix);
 };
+
+// Sizes of the encoder whose names begin with `prefix`; usual ones where
+// tensors are missing. The embedding is `shared.weight` or
+// `encoder.embed_tokens.weight`.
+T5Config ReadT5Config(const TensorIndex& index, const std::string& prefix);
 
 struct T5StackImpl;
 
