@@ -23,6 +23,7 @@ constexpr KnownCheckpoint kKnownCheckpoints[] = {
     {"text_encoder_3/", "Stable Diffusion 3"},
     {"cap_embedder.", "Lumina Image 2"},
     {"caption_embedder.", "Lumina Image 2"},
+    {"distilled_guidance_layer.", "Chroma"},
     {"double_blocks.", "FLUX.1"},
     {"single_transformer_blocks.", "FLUX.1"},
     {"conditioner.embedders.1.", "Stable Diffusion XL"},

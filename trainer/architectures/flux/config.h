@@ -1,4 +1,4 @@
-// The sizes of a FLUX.1 transformer, read off its tensors.
+// The sizes of a FLUX.1 transformer, and how its checkpoints are known.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,14 @@
 #include <string>
 
 #include "trainer/checkpoint/checkpoint_source.h"
+#include "trainer/vae/autoencoder_kl.h"
 
 namespace atelier::trainer::flux {
 
 inline constexpr int64_t kHeadDim = 128;
+
+// As published in the reference's table of autoencoders.
+inline constexpr LatentScaling kLatentScaling = {0.3611, 0.1159};
 
 struct FluxConfig {
   int64_t hidden = 3072;
@@ -23,9 +27,20 @@ struct FluxConfig {
   bool has_guidance = true;  // dev; schnell has none
 };
 
-// The sizes, where `prefix` + the original layout's names are there; nothing
-// where another model is.
-std::optional<FluxConfig> DetectFlux(const TensorIndex& index,
-                                     const std::string& prefix);
+// Where a checkpoint has the transformer, and by which names.
+struct FluxLayout {
+  std::string prefix;  // empty, `model.diffusion_model.` or `transformer/`
+  bool is_diffusers = false;
+};
+
+// Nothing where another model is.
+std::optional<FluxLayout> FindFlux(const TensorIndex& index);
+
+// Sizes read off the tensors, in the names of either layout; usual ones where
+// tensors are missing.
+FluxConfig ReadFluxConfig(const TensorIndex& index, const FluxLayout& layout);
+
+// `FLUX.1 dev`, `FLUX.1 schnell, Diffusers`.
+std::optional<std::string> Detect(const TensorIndex& index);
 
 }  // namespace atelier::trainer::flux

@@ -1,137 +1,188 @@
 #include "trainer/architectures/flux/model.h"
 
-#include "trainer/memory/activation_checkpoint.h"
-#include "trainer/nn/timestep_embedding.h"
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "proto/cc/status_macros.h"
+#include "trainer/architectures/components/load_clip.h"
+#include "trainer/architectures/components/load_t5.h"
+#include "trainer/architectures/components/load_vae.h"
+#include "trainer/architectures/components/stored_types.h"
+#include "trainer/architectures/components/t5_tokenizer.h"
+#include "trainer/architectures/flux/conditioner.h"
+#include "trainer/architectures/flux/keys.h"
+#include "trainer/architectures/flux/recipe.h"
+#include "trainer/architectures/flux/transformer.h"
+#include "trainer/architectures/known_checkpoints.h"
+#include "trainer/checkpoint/state_loader.h"
 
 namespace atelier::trainer::flux {
 namespace {
 
-constexpr int64_t kSinusoidWidth = 256;
+constexpr int64_t kPatchCells = 4;  // 2 x 2
+constexpr int64_t kDevT5Length = 512;
+constexpr int64_t kSchnellT5Length = 256;
 
-// [Lt + h/2 * w/2, 3]: captions at the origin, patches at (0, row, column).
-Tensor PositionIds(int64_t words, int64_t rows, int64_t columns,
-                   torch::Device device) {
-  const auto options = torch::dtype(torch::kFloat32).device(device);
-  const Tensor image = torch::stack(
-      {torch::zeros({rows, columns}, options),
-       torch::arange(rows, options).unsqueeze(1).expand({rows, columns}),
-       torch::arange(columns, options).unsqueeze(0).expand({rows, columns})},
-      -1);
-  return torch::cat({torch::zeros({words, 3}, options), image.flatten(0, 1)});
+// Collects what the sources give to a model.
+class Loader {
+ public:
+  Loader(const ModelSources& sources, const FluxLayout& layout,
+         const ModelOptions& options)
+      : sources_(sources),
+        main_(*sources.main),
+        layout_(layout),
+        options_(options),
+        config_(ReadFluxConfig(main_.index(), layout)) {}
+
+  absl::StatusOr<Model> Load() {
+    RETURN_IF_ERROR(CheckSizes());
+    RETURN_IF_ERROR(LoadTransformer());
+    RETURN_IF_ERROR(LoadText());
+    VaeLoadOptions vae;
+    vae.scaling = kLatentScaling;
+    vae.latent_channels = latent_channels();
+    ASSIGN_OR_RETURN(LoadedVae loaded, LoadVae(sources_, vae));
+    model_.vae = std::move(loaded.autoencoder.vae);
+    ASSIGN_OR_RETURN(model_.recipe, MakeRecipe(config_.has_guidance,
+                                               latent_channels(), options_));
+    model_.modelspec_architecture =
+        config_.has_guidance ? "flux-1-dev" : "flux-1-schnell";
+    return std::move(model_);
+  }
+
+ private:
+  int64_t latent_channels() const { return config_.in_channels / kPatchCells; }
+  absl::Status CheckSizes() const;
+  absl::Status LoadTransformer();
+  absl::Status LoadText();
+  absl::Status CheckWidth(const CheckpointSource& source, const char* what,
+                          int64_t width, int64_t expected) const;
+
+  const ModelSources& sources_;
+  const CheckpointSource& main_;
+  FluxLayout layout_;
+  const ModelOptions& options_;
+  FluxConfig config_;
+  Model model_;
+};
+
+absl::Status Loader::CheckSizes() const {
+  const std::string output =
+      layout_.prefix + (layout_.is_diffusers ? "proj_out.weight"
+                                             : "final_layer.linear."
+                                               "weight");
+  const auto found = main_.index().find(output);
+  if (found != main_.index().end() && !found->second.shape.empty() &&
+      found->second.shape[0] != config_.in_channels) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        main_.path(), ": the transformer takes ", config_.in_channels,
+        " channels a patch and returns ", found->second.shape[0],
+        "; models that are given a picture besides (Fill, Canny, Depth) cannot "
+        "be trained here"));
+  }
+  if (config_.hidden % kHeadDim != 0 ||
+      config_.in_channels % kPatchCells != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(main_.path(), ": the transformer is ", config_.hidden,
+                     " wide and takes ", config_.in_channels,
+                     " channels a patch; expected multiples of ", kHeadDim,
+                     " and ", kPatchCells));
+  }
+  return absl::OkStatus();
 }
 
-Tensor Sinusoid(const Tensor& value, const Tensor& like) {
-  return TimestepEmbedding(value, kSinusoidWidth).to(like.scalar_type());
+absl::Status Loader::LoadTransformer() {
+  const auto transformer = std::make_shared<FluxImpl>(config_);
+  ASSIGN_OR_RETURN(const KeyMap keys, KeyMap::Make(DiffusersKeys()));
+  StateLoadOptions load;
+  load.what = "the transformer of FLUX.1";
+  load.prefix = layout_.prefix;
+  if (layout_.is_diffusers) load.keys = &keys;
+  // Other parts of a whole model whose transformer has no prefix.
+  load.may_ignore = {"text_encoders.*", "vae.*", "first_stage_model.*"};
+  ASSIGN_OR_RETURN(const StateLoadResult state,
+                   LoadState(main_, load, *transformer));
+  ASSIGN_OR_RETURN(model_.source_dtypes, StoredTypes(main_, load, state));
+  AllowTraining(*transformer);
+  model_.denoiser = transformer;
+  return absl::OkStatus();
 }
 
-void CheckShapes(const Tensor& latents, const Tensor& timesteps,
-                 const Conditioning& conditioning, bool has_guidance) {
-  TORCH_CHECK(latents.dim() == 4 && latents.size(2) % 2 == 0 &&
-                  latents.size(3) % 2 == 0,
-              "FLUX takes latents [B, C, h, w] with even sides, got ",
-              latents.sizes());
-  TORCH_CHECK(timesteps.dim() == 1 && timesteps.size(0) == latents.size(0),
-              "FLUX takes one timestep an image, got ", timesteps.sizes());
-  TORCH_CHECK(conditioning.context.defined() && conditioning.pooled.defined(),
-              "FLUX needs a context and a pooled caption");
-  TORCH_CHECK(!has_guidance || conditioning.guidance.defined(),
-              "FLUX dev needs a guidance value for each image");
+absl::Status Loader::CheckWidth(const CheckpointSource& source,
+                                const char* what, int64_t width,
+                                int64_t expected) const {
+  if (width == expected) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      source.path(), ": ", what, " is ", width, " wide, the transformer of ",
+      main_.path(), " takes ", expected));
+}
+
+absl::Status Loader::LoadText() {
+  ClipLoadOptions clip_options;
+  clip_options.place =
+      ClipPlace("the CLIP-L text encoder", "clip_l",
+                {"text_encoder/", "text_encoders.clip_l.transformer.",
+                 "text_encoders.clip_l."});
+  FluxTextEncoders encoders;
+  ASSIGN_OR_RETURN(const LoadedClip clip, LoadClip(sources_, clip_options));
+  RETURN_IF_ERROR(CheckWidth(*clip.found.source, "the CLIP-L text encoder",
+                             clip.encoder->config().width,
+                             config_.pooled_width));
+  encoders.clip = clip.encoder;
+  ASSIGN_OR_RETURN(encoders.clip_tokenizer,
+                   OpenClipTokenizer(options_.tokenizer_dir));
+  RETURN_IF_ERROR(CheckVocabulary(clip, *encoders.clip_tokenizer));
+
+  ASSIGN_OR_RETURN(const LoadedT5 t5,
+                   LoadT5(sources_, T5Place({"text_encoder_2/",
+                                             "text_encoders.t5xxl.transformer.",
+                                             "text_encoders.t5xxl."})));
+  RETURN_IF_ERROR(CheckWidth(*t5.found.source, "the T5 text encoder",
+                             t5.encoder->shared->weight.size(1),
+                             config_.context_width));
+  encoders.t5 = t5.encoder;
+  ASSIGN_OR_RETURN(encoders.t5_tokenizer,
+                   OpenT5Tokenizer(options_.tokenizer_dir, t5));
+
+  FluxTextOptions text;
+  text.t5_length = config_.has_guidance ? kDevT5Length : kSchnellT5Length;
+  if (options_.t5xxl_max_token_length > 0) {
+    text.t5_length = options_.t5xxl_max_token_length;
+  }
+  text.masks_t5 = options_.apply_t5_attn_mask;
+  text.has_guidance = config_.has_guidance;
+  text.guidance_scale = options_.guidance_scale;
+  model_.conditioner =
+      std::make_unique<FluxConditioner>(std::move(encoders), text);
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-FluxImpl::FluxImpl(const FluxConfig& config)
-    : img_in(
-          register_module("img_in", Linear(config.in_channels, config.hidden))),
-      txt_in(register_module("txt_in",
-                             Linear(config.context_width, config.hidden))),
-      time_in(register_module("time_in",
-                              MlpEmbedder(kSinusoidWidth, config.hidden))),
-      vector_in(register_module(
-          "vector_in", MlpEmbedder(config.pooled_width, config.hidden))),
-      double_blocks(register_module("double_blocks", torch::nn::ModuleList())),
-      single_blocks(register_module("single_blocks", torch::nn::ModuleList())),
-      final_layer(register_module("final_layer", LastLayer(config))) {
-  if (config.has_guidance) {
-    guidance_in = register_module("guidance_in",
-                                  MlpEmbedder(kSinusoidWidth, config.hidden));
+absl::StatusOr<Model> Load(const ModelSources& sources,
+                           const ModelOptions& options) {
+  const TensorIndex& index = sources.main->index();
+  const std::optional<FluxLayout> layout = FindFlux(index);
+  if (!layout.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        sources.main->path(), " is not a FLUX.1 model; it seems to be ",
+        DescribeCheckpoint(index)));
   }
-  for (int64_t i = 0; i < config.double_blocks; ++i) {
-    double_blocks->push_back(DoubleStreamBlock(config));
-  }
-  for (int64_t i = 0; i < config.single_blocks; ++i) {
-    single_blocks->push_back(SingleStreamBlock(config));
-  }
+  return Loader(sources, *layout, options).Load();
 }
 
-Tensor FluxImpl::Vector(const Tensor& timesteps,
-                        const Conditioning& conditioning) {
-  Tensor vec = time_in(Sinusoid(timesteps, img_in->weight));
-  if (!guidance_in.is_empty()) {
-    vec = vec +
-          guidance_in(Sinusoid(conditioning.guidance * 1000, img_in->weight));
+std::vector<ExportedFile> ExportFiles(
+    const Model& model, const std::set<std::string>& /*trained*/) {
+  std::map<std::string, Tensor> tensors;
+  for (const auto& parameter : model.denoiser->named_parameters()) {
+    tensors[parameter.key()] = parameter.value();
   }
-  return vec + vector_in(conditioning.pooled);
-}
-
-Tensor FluxImpl::forward(const Tensor& latents, const Tensor& timesteps,
-                         const Conditioning& conditioning) {
-  CheckShapes(latents, timesteps, conditioning, !guidance_in.is_empty());
-  const int64_t rows = latents.size(2) / 2;
-  const int64_t columns = latents.size(3) / 2;
-  const int64_t words = conditioning.context.size(1);
-  const Tensor vec = Vector(timesteps, conditioning);
-  const Tensor rope =
-      RotaryTable(PositionIds(words, rows, columns, latents.device()));
-  Tensor mask;
-  if (conditioning.context_mask.defined()) {
-    const Tensor seen = conditioning.context_mask.to(torch::kBool);
-    mask = torch::cat({seen, seen.new_ones({seen.size(0), rows * columns})}, 1)
-               .unsqueeze(1)
-               .unsqueeze(1);
+  ExportedFile file;
+  for (const auto& [name, tensor] : tensors) {
+    file.tensors.push_back({name, tensor, model.source_dtypes.at(name)});
   }
-  // [B, Lt + Li, D]: the caption's tokens come first throughout.
-  Tensor x = torch::cat(
-      {txt_in(conditioning.context), img_in(PackLatents(latents))}, 1);
-  for (const auto& module : *double_blocks) {
-    auto& block = *module->as<DoubleStreamBlockImpl>();
-    x = RunBlock(
-        gradient_checkpointing_, block,
-        [&block, words, rope, mask](const std::vector<Tensor>& inputs) {
-          const auto [img, txt] = block.forward(inputs[0].slice(1, words),
-                                                inputs[0].slice(1, 0, words),
-                                                inputs[1], rope, mask);
-          return torch::cat({txt, img}, 1);
-        },
-        {x, vec});
-  }
-  for (const auto& module : *single_blocks) {
-    auto& block = *module->as<SingleStreamBlockImpl>();
-    x = RunBlock(gradient_checkpointing_, block,
-                 [&block, rope, mask](const std::vector<Tensor>& inputs) {
-                   return block.forward(inputs[0], inputs[1], rope, mask);
-                 },
-                 {x, vec});
-  }
-  return UnpackLatents(final_layer(x.slice(1, words), vec), rows * 2,
-                       columns * 2);
-}
-
-Tensor PackLatents(const Tensor& latents) {
-  // [B, C, h/2, 2, w/2, 2] -> [B, h/2, w/2, C, 2, 2]
-  return latents.unflatten(3, {-1, 2})
-      .unflatten(2, {-1, 2})
-      .permute({0, 2, 4, 1, 3, 5})
-      .flatten(3)
-      .flatten(1, 2);
-}
-
-Tensor UnpackLatents(const Tensor& tokens, int64_t height, int64_t width) {
-  return tokens.unflatten(2, {-1, 2, 2})
-      .unflatten(1, {height / 2, width / 2})
-      .permute({0, 3, 1, 4, 2, 5})
-      .flatten(4, 5)
-      .flatten(2, 3);
+  return {file};
 }
 
 }  // namespace atelier::trainer::flux

@@ -1,42 +1,34 @@
-// FLUX.1's transformer: double stream blocks, then single stream blocks.
-//
-// Source: FLUX.1 reference implementation, Black Forest Labs, 2024. Members are
-// named as in the published checkpoint.
+// FLUX.1 as the training loop sees it: the functions of its row in the
+// registry.
 #pragma once
 
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
 #include "trainer/architectures/architecture.h"
-#include "trainer/architectures/flux/blocks.h"
 #include "trainer/architectures/flux/config.h"
 
 namespace atelier::trainer::flux {
 
-class FluxImpl : public Denoiser {
- public:
-  explicit FluxImpl(const FluxConfig& config);
+// Reads the transformer from a single file in the original layout, with or
+// without `model.diffusion_model.`, or from a Diffusers folder or the folder of
+// its transformer; CLIP-L, T5 and the autoencoder from the files of the options
+// clip_l, t5xxl and ae, or from the main checkpoint. As Architecture::load;
+// only the transformer is trained.
+//
+// Errors: INVALID_ARGUMENT for a checkpoint of another kind (saying which), for
+// names and shapes that do not fit (naming them) and for parts that do not fit
+// each other; NOT_FOUND for parts and tokenizer files that are nowhere;
+// DATA_LOSS for weights that are not finite.
+absl::StatusOr<Model> Load(const ModelSources& sources,
+                           const ModelOptions& options);
 
-  // Shapes: latents [B, 16, h, w] with even sides, timesteps [B] in 0..1000;
-  // context [B, L, 4096], pooled [B, 768], guidance [B] (dev only),
-  // context_mask [B, L] or undefined. Returns the velocity, noise - latents.
-  Tensor forward(const Tensor& latents, const Tensor& timesteps,
-                 const Conditioning& conditioning) override;
-  void SetGradientCheckpointing(bool enabled) override {
-    gradient_checkpointing_ = enabled;
-  }
-
-  Linear img_in, txt_in;
-  MlpEmbedder time_in, vector_in;
-  MlpEmbedder guidance_in{nullptr};
-  torch::nn::ModuleList double_blocks, single_blocks;
-  LastLayer final_layer;
-
- private:
-  Tensor Vector(const Tensor& timesteps, const Conditioning& conditioning);
-
-  bool gradient_checkpointing_ = false;
-};
-
-// [B, C, h, w] -> [B, h/2 * w/2, 4C]: patches of 2 x 2, channels outermost.
-Tensor PackLatents(const Tensor& latents);
-Tensor UnpackLatents(const Tensor& tokens, int64_t height, int64_t width);
+// As Architecture::export_files: one file with the transformer alone, in the
+// original names without a prefix. What was stored in fp8 is saved in bf16.
+std::vector<ExportedFile> ExportFiles(const Model& model,
+                                      const std::set<std::string>& trained);
 
 }  // namespace atelier::trainer::flux
