@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "trainer/checkpoint/checkpoint_source.h"
 #include "trainer/diffusion/options.h"
 #include "trainer/job/image_geometry.h"
+#include "trainer/memory/block_runner.h"
 #include "trainer/tensor/random_tensor.h"
 #include "trainer/tensor/torch.h"
 #include "trainer/vae/autoencoder_kl.h"
@@ -24,16 +26,19 @@
 namespace atelier::trainer {
 
 // What the denoiser is conditioned on; an architecture fills the tensors that
-// it uses, the others stay undefined. A cached batch stores exactly this.
+// it uses, the others stay undefined.
 //
 // Shapes: context [B, L, D], pooled [B, P], context_mask [B, L], size_ids [B,
-// 6], guidance [B].
+// 6], guidance [B], position_crop [B, 2] on the CPU.
 struct Conditioning {
   Tensor context;
   Tensor pooled;
   Tensor context_mask;
   Tensor size_ids;
   Tensor guidance;
+  // Where in the table of positions a sample's crop begins, down and across, as
+  // shares (0 up to 1) of the room that there is; below 0: in the middle.
+  Tensor position_crop;
 };
 
 // The network that is trained.
@@ -45,6 +50,9 @@ class Denoiser : public torch::nn::Module {
                          const Conditioning& conditioning) = 0;
   // Recompute activations in the backward pass instead of keeping them.
   virtual void SetGradientCheckpointing(bool enabled) = 0;
+  // Runs the repeated blocks of a transformer, which can be moved between
+  // device and host memory one by one; null: the network has none.
+  virtual BlockRunner* block_runner() { return nullptr; }
 };
 
 // A module of the conditioner with the name its options and learning rates use.
@@ -53,17 +61,50 @@ struct TextEncoder {
   std::shared_ptr<torch::nn::Module> module;
 };
 
+// What the text encoders make of captions: what a cache keeps. The conditioner
+// says what each place holds; row b of every tensor belongs to caption b.
+// Places of encoders that were not asked for are undefined.
+using EncodedText = std::vector<Tensor>;
+
+// Which text encoders run.
+enum class EncoderChoice {
+  kAll,
+  kFrozen,   // those without a parameter that requires a gradient
+  kTrained,  // the others
+};
+
+// Lets every parameter of a module take gradients; loaded ones do not.
+void AllowTraining(torch::nn::Module& module);
+
+// Whether a text encoder runs under this choice.
+bool IsChosen(const torch::nn::Module& text_encoder, EncoderChoice choice);
+
 // Captions to conditioning; owns tokenizers and text encoders.
 class Conditioner {
  public:
   virtual ~Conditioner() = default;
 
+  // Those that are in memory.
   virtual std::vector<TextEncoder> TextEncoders() const = 0;
   // Gradients flow into encoders whose parameters require them, unless grad
-  // mode is off. `geometry` has one entry a caption.
-  virtual Conditioning Encode(absl::Span<const std::string> captions,
-                              absl::Span<const ImageGeometry> geometry) = 0;
+  // mode is off.
+  virtual EncodedText Encode(absl::Span<const std::string> captions,
+                             EncoderChoice choice) = 0;
+  // The same for what a preview is to avoid.
+  virtual EncodedText EncodeNegative(absl::Span<const std::string> captions,
+                                     EncoderChoice choice) {
+    return Encode(captions, choice);
+  }
+  // Joins the encoders' outputs, on the device of the denoiser, to what the
+  // denoiser takes. `geometry` has one entry a caption. `rng` is null for
+  // previews, which nothing random touches.
+  virtual Conditioning Condition(const EncodedText& text,
+                                 absl::Span<const ImageGeometry> geometry,
+                                 const BatchRng* rng) = 0;
   virtual void SetGradientCheckpointing(bool enabled) = 0;
+  // Frees the encoders that are not trained: whatever they could be asked is
+  // cached. Does nothing for those that the saved checkpoint holds.
+  virtual void ReleaseFrozen() {}
 };
 
 // A preview to draw.
@@ -77,6 +118,23 @@ struct PreviewRequest {
   double cfg_scale = 7.5;
   std::string sampler = "ddim";
   uint64_t seed = 0;
+  // Each for the families that have it; none: the family's own value.
+  std::optional<double> guidance_scale;
+  std::optional<double> flow_shift;
+  std::optional<double> cfg_trunc_ratio;
+  std::optional<double> renorm_cfg;
+};
+
+// How noisy each sample of a batch is. Shapes: both [B] fp32; `sigmas`, the
+// share of noise, is undefined for schedules that are tables over timesteps.
+struct NoiseLevels {
+  Tensor timesteps;
+  Tensor sigmas;
+
+  NoiseLevels to(torch::Device device) const {
+    return {timesteps.to(device),
+            sigmas.defined() ? sigmas.to(device) : Tensor()};
+  }
 };
 
 // The objective of an architecture: how noise is added and what is learnt.
@@ -84,9 +142,10 @@ class Recipe {
  public:
   virtual ~Recipe() = default;
 
-  // Everything random of one micro-batch comes from `rng`. Shapes: timesteps
-  // [B].
-  virtual Tensor SampleTimesteps(int64_t batch, const BatchRng& rng) const = 0;
+  // Everything random of one micro-batch comes from `rng`. Shapes: latents [B,
+  // C, h, w], of which only the sizes are read.
+  virtual NoiseLevels SampleNoiseLevels(const Tensor& latents,
+                                        const BatchRng& rng) const = 0;
   // Noise that becomes the target, and the noise that is added to the input
   // (the same unless ip_noise_gamma is set). Shapes as latents.
   struct Noise {
@@ -96,15 +155,20 @@ class Recipe {
   virtual Noise SampleNoise(const Tensor& latents,
                             const BatchRng& rng) const = 0;
   virtual Tensor AddNoise(const Tensor& latents, const Tensor& noise,
-                          const Tensor& timesteps) const = 0;
+                          const NoiseLevels& levels) const = 0;
   virtual Tensor Target(const Tensor& latents, const Tensor& noise,
-                        const Tensor& timesteps) const = 0;
+                        const NoiseLevels& levels) const = 0;
+  // The network's output as a value to compare with the target.
+  virtual Tensor Prediction(const Tensor& output, const Tensor& /*noisy*/,
+                            const NoiseLevels& /*levels*/) const {
+    return output;
+  }
   // The loss to differentiate, a scalar in fp32: elements, mask, mean over each
   // sample, the sample's weight, timestep weights, mean over the batch
-  // (sd-scripts-spec 5.4). Shapes: output and target [B, C, h, w], loss_weights
-  // [B], loss_mask [B, 1, H, W] or undefined.
-  virtual Tensor Loss(const Tensor& output, const Tensor& target,
-                      const Tensor& timesteps, const Tensor& loss_weights,
+  // (sd-scripts-spec 5.4). Shapes: prediction and target [B, C, h, w],
+  // loss_weights [B], loss_mask [B, 1, H, W] or undefined.
+  virtual Tensor Loss(const Tensor& prediction, const Tensor& target,
+                      const NoiseLevels& levels, const Tensor& loss_weights,
                       const Tensor& loss_mask) const = 0;
 
   // Draws latents [1, C, h, w] for a preview. Samplers: Samplers().
@@ -114,14 +178,45 @@ class Recipe {
   virtual std::vector<std::string> Samplers() const = 0;
 };
 
-// How to load and run a model; filled by train/setup.cc from the options.
+// How to load and run a model; filled by train/options.cc from the options of
+// the job, whose names the fields have.
 struct ModelOptions {
   std::string tokenizer_dir;  // folder with the tokenizers that deploy/setup.sh
                               // unpacked
-  int clip_skip = 1;
+  int clip_skip = 0;          // 0: as the architecture has it
   int max_token_length = 75;
   bool no_token_padding = false;
+  int t5xxl_max_token_length = 0;  // 0: as the architecture has it
+  int gemma2_max_token_length = 256;
+  std::string system_prompt;
+  bool apply_lg_attn_mask = false;
+  bool apply_t5_attn_mask = false;
+  double clip_l_dropout_rate = 0;
+  double clip_g_dropout_rate = 0;
+  double t5_dropout_rate = 0;
+  double guidance_scale = 3.5;
+  double pos_emb_random_crop_rate = 0;
+  bool enable_scaled_pos_embed = false;
+  int64_t num_last_block_to_freeze = 0;
+  // Sides of the dataset's resolutions in latent cells, sqrt(w * h) / 8, in
+  // ascending order; read with enable_scaled_pos_embed.
+  std::vector<int64_t> latent_sides;
   DiffusionOptions diffusion;
+  FlowOptions flow;
+};
+
+// The files that a model is read from.
+struct ModelSources {
+  const CheckpointSource* main = nullptr;
+  // Components given on their own, by the name of their option: `vae`, `ae`,
+  // `clip_l`, `clip_g`, `t5xxl`, `gemma2`. Each replaces what `main` has.
+  std::map<std::string, std::unique_ptr<CheckpointSource>> components;
+
+  // Null where the option is not given.
+  const CheckpointSource* Find(const std::string& option) const {
+    const auto found = components.find(option);
+    return found == components.end() ? nullptr : found->second.get();
+  }
 };
 
 struct Model {
@@ -135,11 +230,48 @@ struct Model {
   // The type that each tensor of the original layout had on disk, for saving
   // without save_precision.
   std::map<std::string, torch::ScalarType> source_dtypes;
+  // modelspec.architecture of what is saved, where variants differ; empty: the
+  // row's.
+  std::string modelspec_architecture;
+  // What whoever started the run should know about these sources.
+  std::vector<std::string> warnings;
 };
 
 struct NamedTensor {
   std::string name;
   Tensor tensor;
+  // Of the checkpoint it came from; what it is saved in without
+  // save_precision.
+  torch::ScalarType source_dtype = torch::kFloat32;
+};
+
+// One file of a checkpoint. The main one has no suffix; others stand beside it
+// as `<name><suffix>.safetensors`, for example `_clip_l`.
+struct ExportedFile {
+  std::string suffix;
+  std::vector<NamedTensor> tensors;
+};
+
+// A folder of a model in the Diffusers layout.
+struct DiffusersComponent {
+  std::string folder;  // `unet`
+  std::vector<NamedTensor> tensors;
+  // Other files of the folder by name: config.json, vocabularies.
+  std::map<std::string, std::string> files;
+};
+
+struct DiffusersExport {
+  std::string model_index;  // model_index.json
+  std::vector<DiffusersComponent> components;
+};
+
+// What a preview is that does not say it.
+struct PreviewDefaults {
+  int width = 512;
+  int height = 512;
+  int steps = 30;
+  double cfg_scale = 7.5;
+  int size_multiple = 8;  // pixels; sizes are rounded down to it
 };
 
 struct Architecture {
@@ -148,15 +280,23 @@ struct Architecture {
   // which variant, in words.
   std::optional<std::string> (*detect)(const TensorIndex& index);
   // Reads every weight into modules in fp32 on the CPU, all missing, unexpected
-  // and misshapen keys in one error. `vae` replaces the checkpoint's own
-  // autoencoder where it is not null.
-  absl::StatusOr<Model> (*load)(const CheckpointSource& source,
-                                const CheckpointSource* vae,
+  // and misshapen keys in one error. Parameters that are never trained do not
+  // require gradients, the others do.
+  absl::StatusOr<Model> (*load)(const ModelSources& sources,
                                 const ModelOptions& options);
-  // The whole model in the original single-file layout, the untouched tensors
-  // included, in the order of their names. The tensors share memory with the
-  // model.
-  std::vector<NamedTensor> (*export_tensors)(const Model& model);
+  // The whole model in the original layout, the untouched tensors included, in
+  // the order of their names. The tensors share memory with the model.
+  // `trained` has the names of the text encoders that are or were trained.
+  std::vector<ExportedFile> (*export_files)(
+      const Model& model, const std::set<std::string>& trained);
+  // The same as a Diffusers folder; null: save_model_as does not offer it.
+  DiffusersExport (*export_diffusers)(const Model& model) = nullptr;
+  std::string_view denoiser_name = "unet";  // of its optimizer group
+  PreviewDefaults preview = {};
+  // The place of a denoiser's parameter among the values of block_lr; null:
+  // the family has no such option.
+  std::optional<int> (*block_of)(std::string_view parameter) = nullptr;
+  int blocks = 0;  // values that block_lr needs
   // modelspec.architecture and modelspec.implementation of what is saved.
   std::string_view modelspec_architecture;
   std::string_view modelspec_implementation;

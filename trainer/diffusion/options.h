@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "trainer/diffusion/flow_timesteps.h"
+
 namespace atelier::trainer {
 
 // What the denoiser predicts.
@@ -43,6 +45,20 @@ struct DiffusionOptions {
   bool scale_v_pred_loss_like_noise_pred = false;
   double v_pred_like_loss = 0;
   bool debiased_estimation_loss = false;
+};
+
+// How the output of a rectified-flow model is compared with its target.
+enum class FlowPrediction {
+  kRaw,          // as it is
+  kAdditive,     // output + noisy latents
+  kSigmaScaled,  // noisy latents - sigma * output
+};
+
+// What the objective of a rectified-flow model can be told beside the above.
+struct FlowOptions {
+  FlowTimestepOptions timesteps;
+  FlowWeighting weighting = FlowWeighting::kNone;
+  FlowPrediction prediction = FlowPrediction::kRaw;
 };
 
 }  // namespace atelier::trainer
