@@ -6,6 +6,7 @@
 #include "nlohmann/json.hpp"
 
 #include "proto/cc/status_macros.h"
+#include "trainer/checkpoint/saved_type.h"
 #include "trainer/tensor/dtype.h"
 
 namespace atelier::trainer {
@@ -67,29 +68,13 @@ std::string LittleEndian(uint64_t value) {
   return bytes;
 }
 
-// A sum is finite only if every element is, and costs no memory; a sum of
-// finite values that overflows is looked at again.
-bool IsFinite(const Tensor& tensor) {
-  if (std::isfinite(tensor.sum(torch::kFloat64).item<double>())) return true;
-  return tensor.isfinite().all().item<bool>();
-}
-
 absl::StatusOr<Tensor> ToFileForm(const TensorToMake& entry) {
   ASSIGN_OR_RETURN(const Tensor made, entry.make());
-  const Tensor source = made.detach().to(torch::kCPU).contiguous();
-  if (source.sizes() != at::IntArrayRef(entry.shape)) {
+  if (made.sizes() != at::IntArrayRef(entry.shape)) {
     return absl::InternalError(
         absl::StrCat("tensor '", entry.name, "' was made in another shape"));
   }
-  if (source.scalar_type() == entry.dtype) return source;
-  const Tensor result = source.to(entry.dtype);
-  if (!IsFinite(result.to(torch::kFloat32)) && IsFinite(source)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "tensor '", entry.name, "' holds values up to ",
-        source.abs().max().item<double>(), ", which ",
-        PrecisionName(entry.dtype), " cannot hold; save as float or bf16"));
-  }
-  return result;
+  return ToSavedType(entry.name, made, entry.dtype);
 }
 
 }  // namespace

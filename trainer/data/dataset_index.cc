@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -48,6 +49,16 @@ std::string SizeProblem(const DatasetOptions& dataset, ImageSize size) {
                         bucket.height);
   }
   return "";
+}
+
+constexpr size_t kFirstBytes = 4096;
+
+std::string FirstBytes(const std::string& path) {
+  std::string bytes(kFirstBytes, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<size_t>(file.gcount()));
+  return bytes;
 }
 
 // Scans one description after another.
@@ -133,8 +144,6 @@ class Scanner {
       problem = "cannot be read";
     }
     image->size_bytes = info.st_size;
-    image->mtime_ns =
-        int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
     if (problem.empty()) return true;
     problem = absl::StrCat(image->path, ": ", problem);
     if (options_.skip_corrupt_images) {
@@ -181,11 +190,12 @@ class Scanner {
     for (const DatasetImage& image : index_.images) {
       const std::string name =
           std::filesystem::path(image.path).filename().string();
-      digest.Update(absl::StrCat(
-          name, "\n", image.dataset, " ", image.subset, " ", image.width, " ",
-          image.height, " ", image.repeats, " ", image.is_regularization, " ",
-          image.size_bytes, " ", image.mtime_ns, " ", image.caption.size(),
-          "\n", image.caption, "\n"));
+      digest.Update(
+          absl::StrCat(name, "\n", image.dataset, " ", image.subset, " ",
+                       image.width, " ", image.height, " ", image.repeats, " ",
+                       image.is_regularization, " ", image.size_bytes, " ",
+                       image.caption.size(), "\n", image.caption, "\n"));
+      digest.Update(FirstBytes(image.path));
     }
     return digest.Finish();
   }

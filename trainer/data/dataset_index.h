@@ -25,7 +25,6 @@ struct DatasetImage {
   int dataset = 0;         // place in DatasetConfig::datasets
   int subset = 0;          // place in its subsets
   int64_t size_bytes = 0;
-  int64_t mtime_ns = 0;
 };
 
 struct ScanOptions {
@@ -42,8 +41,9 @@ struct DatasetIndex {
   // before its regularization images.
   std::vector<DatasetImage> images;
   std::vector<std::string> warnings;
-  // SHA-256 (hexadecimal) over names, sizes, times and captions: equal digests
-  // mean the same data. For the reproducibility record.
+  // SHA-256 (hexadecimal) over names, sizes, captions and the first 4 KiB of
+  // each image, which the scan has read anyway: copies of a dataset have the
+  // same digest, edited images another. For the reproducibility record.
   std::string digest;
   int64_t train_images = 0;           // without repeats
   int64_t regularization_images = 0;  // those that are used, without repeats

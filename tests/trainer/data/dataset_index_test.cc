@@ -213,6 +213,14 @@ TEST_F(DatasetIndexTest, DigestFollowsCaptionsAndFiles) {
   EXPECT_EQ(before.size(), 64u);
 }
 
+TEST_F(DatasetIndexTest, ACopiedDatasetHasTheSameDigest) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 64, 64, "one"}});
+  const std::string before = ScanDataset(Config(), {})->digest;
+  std::filesystem::rename(dir_.File("images"), dir_.File("first"));
+  std::filesystem::copy(dir_.File("first"), dir_.File("images"));
+  EXPECT_EQ(ScanDataset(Config(), {})->digest, before);
+}
+
 TEST_F(DatasetIndexTest, ScanStopsWhenAsked) {
   testing::WriteTinyDataset(dir_.File("images"), testing::EightImages());
   ScanOptions options;

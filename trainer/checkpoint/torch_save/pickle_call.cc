@@ -3,39 +3,15 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 #include "proto/cc/status_macros.h"
+#include "trainer/checkpoint/torch_save/storage_type.h"
 
 namespace atelier::trainer {
 namespace {
 
 using Kind = PickleValue::Kind;
-
-struct StorageRow {
-  const char* name;
-  torch::ScalarType type;
-};
-constexpr StorageRow kStorageTypes[] = {
-    {"torch.FloatStorage", torch::kFloat32},
-    {"torch.HalfStorage", torch::kFloat16},
-    {"torch.BFloat16Storage", torch::kBFloat16},
-    {"torch.DoubleStorage", torch::kFloat64},
-    {"torch.LongStorage", torch::kInt64},
-    {"torch.IntStorage", torch::kInt32},
-    {"torch.ShortStorage", torch::kInt16},
-    {"torch.CharStorage", torch::kInt8},
-    {"torch.ByteStorage", torch::kUInt8},
-    {"torch.BoolStorage", torch::kBool},
-    {"torch.Float8_e4m3fnStorage", torch::kFloat8_e4m3fn},
-    {"torch.Float8_e5m2Storage", torch::kFloat8_e5m2},
-};
-
-std::optional<torch::ScalarType> StorageType(const std::string& name) {
-  for (const StorageRow& row : kStorageTypes) {
-    if (row.name == name) return row.type;
-  }
-  return std::nullopt;
-}
 
 absl::Status ArgumentError(absl::string_view what) {
   return absl::InvalidArgumentError(
@@ -187,7 +163,9 @@ absl::StatusOr<PickleValue> LoadPersistent(PickleArena& arena,
       field(4).integer < 0) {
     return ArgumentError("a storage's id is malformed");
   }
-  const auto type = StorageType(field(1).text);
+  absl::string_view storage = field(1).text;
+  const bool is_torch = absl::ConsumePrefix(&storage, "torch.");
+  const auto type = is_torch ? StorageType(storage) : std::nullopt;
   if (!type) {
     return absl::InvalidArgumentError(
         absl::StrCat("storage type ", field(1).text, " is not known"));
