@@ -1,17 +1,17 @@
 #include "trainer/train/options.h"
 
+#include <iterator>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 #include "proto/cc/status_macros.h"
 #include "trainer/tensor/dtype.h"
 
 namespace atelier::trainer {
 namespace {
-
-absl::StatusOr<PredictionType> ReadPrediction(const v1::TrainingConfig&) {
-  return PredictionType::kEpsilon;
-}
 
 absl::StatusOr<LossType> ReadLossType(const std::string& name) {
   if (name.empty() || name == "l2") return LossType::kL2;
@@ -34,7 +34,13 @@ absl::StatusOr<DiffusionOptions> ReadDiffusion(
     const v1::TrainingConfig& config) {
   const v1::LossOptions& loss = config.loss();
   DiffusionOptions options;
-  ASSIGN_OR_RETURN(options.prediction_type, ReadPrediction(config));
+  if (config.model().v_parameterization()) {
+    options.prediction_type = PredictionType::kVelocity;
+  }
+  options.zero_terminal_snr = loss.zero_terminal_snr();
+  options.scale_v_pred_loss_like_noise_pred =
+      loss.scale_v_pred_loss_like_noise_pred();
+  options.v_pred_like_loss = loss.v_pred_like_loss();
   ASSIGN_OR_RETURN(options.loss_type, ReadLossType(loss.loss_type()));
   ASSIGN_OR_RETURN(options.huber_schedule,
                    ReadHuberSchedule(loss.huber_schedule()));
@@ -54,6 +60,73 @@ absl::StatusOr<DiffusionOptions> ReadDiffusion(
       loss.ip_noise_gamma_random_strength();
   options.min_snr_gamma = loss.min_snr_gamma();
   options.debiased_estimation_loss = loss.debiased_estimation_loss();
+  return options;
+}
+
+// `weighting_scheme` names both a density of noise levels and a loss weight.
+void ReadWeightingScheme(const std::string& name, FlowOptions* options) {
+  if (name == "logit_normal") {
+    options->timesteps.density = FlowDensity::kLogitNormal;
+  } else if (name == "mode") {
+    options->timesteps.density = FlowDensity::kMode;
+  } else if (name == "sigma_sqrt") {
+    options->weighting = FlowWeighting::kSigmaSqrt;
+  } else if (name == "cosmap") {
+    options->weighting = FlowWeighting::kCosmap;
+  }
+}
+
+absl::StatusOr<FlowSampling> ReadTimestepSampling(v1::Architecture architecture,
+                                                  const std::string& name) {
+  const bool is_lumina = architecture == v1::ARCHITECTURE_LUMINA2;
+  if (architecture == v1::ARCHITECTURE_SD3) return FlowSampling::kDensity;
+  if (name.empty())
+    return is_lumina ? FlowSampling::kShift : FlowSampling::kSigma;
+  if (name == "sigma") return FlowSampling::kSigma;
+  if (name == "uniform") return FlowSampling::kUniform;
+  if (name == "sigmoid") return FlowSampling::kSigmoid;
+  if (name == "shift") return FlowSampling::kShift;
+  if (name == "flux_shift") return FlowSampling::kFluxShift;
+  if (name == "nextdit_shift" && is_lumina) return FlowSampling::kNextditShift;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "timestep_sampling is ", name,
+      "; must be sigma, uniform, sigmoid, shift, flux_shift or, for lumina2, "
+      "nextdit_shift"));
+}
+
+absl::StatusOr<FlowPrediction> ReadFlowPrediction(const std::string& name) {
+  if (name.empty() || name == "raw") return FlowPrediction::kRaw;
+  if (name == "additive") return FlowPrediction::kAdditive;
+  if (name == "sigma_scaled") return FlowPrediction::kSigmaScaled;
+  return absl::InvalidArgumentError(
+      absl::StrCat("model_prediction_type is ", name,
+                   "; must be raw, additive or sigma_scaled"));
+}
+
+absl::StatusOr<FlowOptions> ReadFlow(const v1::JobSpec& spec) {
+  const v1::LossOptions& loss = spec.training().loss();
+  FlowOptions options;
+  FlowTimestepOptions& timesteps = options.timesteps;
+  ASSIGN_OR_RETURN(
+      timesteps.sampling,
+      ReadTimestepSampling(spec.architecture(), loss.timestep_sampling()));
+  ASSIGN_OR_RETURN(options.prediction,
+                   ReadFlowPrediction(loss.model_prediction_type()));
+  ReadWeightingScheme(loss.weighting_scheme(), &options);
+  timesteps.logit_mean = loss.logit_mean();
+  if (loss.has_logit_std()) timesteps.logit_std = loss.logit_std();
+  if (loss.has_mode_scale()) timesteps.mode_scale = loss.mode_scale();
+  if (loss.has_sigmoid_scale()) timesteps.sigmoid_scale = loss.sigmoid_scale();
+  if (spec.architecture() == v1::ARCHITECTURE_SD3) {
+    if (loss.has_training_shift()) timesteps.shift = loss.training_shift();
+  } else if (loss.has_discrete_flow_shift()) {
+    timesteps.shift = loss.discrete_flow_shift();
+  } else {
+    timesteps.shift =
+        spec.architecture() == v1::ARCHITECTURE_LUMINA2 ? 6.0 : 3.0;
+  }
+  timesteps.min_timestep = loss.min_timestep();
+  if (loss.has_max_timestep()) timesteps.max_timestep = loss.max_timestep();
   return options;
 }
 
@@ -106,7 +179,11 @@ absl::StatusOr<LoopOptions> ReadLoopOptions(const v1::TrainingConfig& config) {
     ASSIGN_OR_RETURN(options.precision, ParsePrecision(run.mixed_precision()));
   }
   options.half_vae = !config.model().no_half_vae();
-  options.gradient_checkpointing = run.gradient_checkpointing();
+  options.cpu_offload_checkpointing = run.cpu_offload_checkpointing();
+  options.gradient_checkpointing =
+      run.gradient_checkpointing() || options.cpu_offload_checkpointing;
+  options.blocks_to_swap = run.blocks_to_swap();
+  options.fused_by_block = run.blockwise_fused_optimizers();
   options.max_grad_norm = config.optimizer().has_max_grad_norm()
                               ? config.optimizer().max_grad_norm()
                               : 1.0;
@@ -126,6 +203,7 @@ absl::StatusOr<SaveOptions> ReadSaveOptions(const v1::TrainingConfig& config) {
   if (!output.save_precision().empty()) {
     ASSIGN_OR_RETURN(options.dtype, ParsePrecision(output.save_precision()));
   }
+  options.model_as = output.save_model_as();
   options.every_n_epochs = output.save_every_n_epochs();
   options.every_n_steps = output.save_every_n_steps();
   options.last_n_epochs = output.save_last_n_epochs();
@@ -150,14 +228,13 @@ PreviewOptions ReadPreviewOptions(const v1::TrainingConfig& config) {
   options.every_n_steps = sample.sample_every_n_steps();
   options.every_n_epochs = sample.sample_every_n_epochs();
   options.at_first = sample.sample_at_first();
-  options.sampler =
-      sample.sample_sampler().empty() ? "ddim" : sample.sample_sampler();
+  options.sampler = sample.sample_sampler();
   options.output_name = config.output().output_name();
   return options;
 }
 
-absl::StatusOr<ModelOptions> ReadModelOptions(
-    const v1::TrainingConfig& config) {
+absl::StatusOr<ModelOptions> ReadModelOptions(const v1::JobSpec& spec) {
+  const v1::TrainingConfig& config = spec.training();
   const v1::ModelOptions& model = config.model();
   ModelOptions options;
   if (model.has_clip_skip()) options.clip_skip = model.clip_skip();
@@ -165,8 +242,67 @@ absl::StatusOr<ModelOptions> ReadModelOptions(
     options.max_token_length = model.max_token_length();
   }
   options.no_token_padding = model.no_token_padding();
+  options.t5xxl_max_token_length = model.t5xxl_max_token_length();
+  if (model.has_gemma2_max_token_length()) {
+    options.gemma2_max_token_length = model.gemma2_max_token_length();
+  }
+  options.system_prompt = model.system_prompt();
+  options.apply_lg_attn_mask = model.apply_lg_attn_mask();
+  options.apply_t5_attn_mask = model.apply_t5_attn_mask();
+  options.clip_l_dropout_rate = config.caption().clip_l_dropout_rate();
+  options.clip_g_dropout_rate = config.caption().clip_g_dropout_rate();
+  options.t5_dropout_rate = config.caption().t5_dropout_rate();
+  if (config.loss().has_guidance_scale()) {
+    options.guidance_scale = config.loss().guidance_scale();
+  }
+  options.pos_emb_random_crop_rate = model.pos_emb_random_crop_rate();
+  options.enable_scaled_pos_embed = model.enable_scaled_pos_embed();
+  options.num_last_block_to_freeze =
+      config.optimizer().num_last_block_to_freeze();
   ASSIGN_OR_RETURN(options.diffusion, ReadDiffusion(config));
+  ASSIGN_OR_RETURN(options.flow, ReadFlow(spec));
   return options;
+}
+
+bool CachesTexts(const v1::TrainingConfig& config) {
+  const v1::DatasetOptions& dataset = config.dataset();
+  return dataset.cache_text_encoder_outputs() ||
+         dataset.cache_text_encoder_outputs_to_disk() ||
+         dataset.use_t5xxl_cache_only();
+}
+
+std::string EncoderOptionsText(const v1::TrainingConfig& config) {
+  const v1::ModelOptions& model = config.model();
+  return absl::StrCat(
+      "clip_skip=", model.clip_skip(),
+      " max_token_length=", model.max_token_length(),
+      " t5xxl_max_token_length=", model.t5xxl_max_token_length(),
+      " gemma2_max_token_length=", model.gemma2_max_token_length(),
+      " apply_lg_attn_mask=", model.apply_lg_attn_mask(),
+      " apply_t5_attn_mask=", model.apply_t5_attn_mask(),
+      " system_prompt=", model.system_prompt());
+}
+
+absl::StatusOr<std::vector<double>> ReadBlockLearningRates(
+    const v1::TrainingConfig& config, int blocks) {
+  const std::string& text = config.optimizer().block_lr();
+  std::vector<double> rates;
+  if (text.empty()) return rates;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    double rate = 0;
+    if (!absl::SimpleAtod(absl::StripAsciiWhitespace(part), &rate) ||
+        !(rate >= 0 && rate <= 1000)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "block_lr has `", part, "`; must be learning rates from 0 to 1000"));
+    }
+    rates.push_back(rate);
+  }
+  if (std::ssize(rates) != blocks) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("block_lr has ", rates.size(), " values; must have ",
+                     blocks, ", separated by commas"));
+  }
+  return rates;
 }
 
 absl::StatusOr<DatasetRequest> ReadDatasetRequest(
@@ -217,15 +353,29 @@ double DenoiserLearningRate(const v1::TrainingConfig& config) {
              : 2e-6;
 }
 
-double TextEncoderLearningRate(const v1::TrainingConfig& config,
+double TextEncoderLearningRate(const v1::JobSpec& spec,
                                const std::string& text_encoder) {
+  const v1::TrainingConfig& config = spec.training();
   const v1::OptimizerOptions& optimizer = config.optimizer();
+  const bool is_sd1_or_sd2 = spec.architecture() == v1::ARCHITECTURE_SD1 ||
+                             spec.architecture() == v1::ARCHITECTURE_SD2;
+  if (!is_sd1_or_sd2 && !optimizer.train_text_encoder()) return 0;
+  if (text_encoder == "text_encoder3" && !optimizer.train_t5xxl()) return 0;
   if (optimizer.has_stop_text_encoder_training() &&
       optimizer.stop_text_encoder_training() < 0) {
     return 0;
   }
   if (text_encoder == "text_encoder" && optimizer.has_learning_rate_te()) {
     return optimizer.learning_rate_te();
+  }
+  if (text_encoder == "text_encoder1" && optimizer.has_learning_rate_te1()) {
+    return optimizer.learning_rate_te1();
+  }
+  if (text_encoder == "text_encoder2" && optimizer.has_learning_rate_te2()) {
+    return optimizer.learning_rate_te2();
+  }
+  if (text_encoder == "text_encoder3" && optimizer.has_learning_rate_te3()) {
+    return optimizer.learning_rate_te3();
   }
   return DenoiserLearningRate(config);
 }

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "atelier/v1/job_spec.pb.h"
 #include "atelier/v1/training_config.pb.h"
 #include "trainer/architectures/architecture.h"
 #include "trainer/data/dataset_config.h"
@@ -27,6 +28,9 @@ struct LoopOptions {
   torch::ScalarType precision = torch::kFloat32;  // of the forward pass
   bool half_vae = false;  // the autoencoder computes in `precision` too
   bool gradient_checkpointing = false;
+  bool cpu_offload_checkpointing = false;
+  int64_t blocks_to_swap = 0;
+  bool fused_by_block = false;  // blockwise_fused_optimizers
   double max_grad_norm = 0;
   bool skip_nonfinite = false;
   // The step before which text encoders are frozen; none: never.
@@ -37,6 +41,7 @@ struct LoopOptions {
 struct SaveOptions {
   std::string output_name;
   std::optional<torch::ScalarType> dtype;  // none: as the source has it
+  std::string model_as;  // save_model_as; empty: as the source
   int64_t every_n_epochs = 0;
   int64_t every_n_steps = 0;
   int64_t last_n_epochs = 0;
@@ -63,7 +68,15 @@ struct PreviewOptions {
 absl::StatusOr<LoopOptions> ReadLoopOptions(const v1::TrainingConfig& config);
 absl::StatusOr<SaveOptions> ReadSaveOptions(const v1::TrainingConfig& config);
 PreviewOptions ReadPreviewOptions(const v1::TrainingConfig& config);
-absl::StatusOr<ModelOptions> ReadModelOptions(const v1::TrainingConfig& config);
+absl::StatusOr<ModelOptions> ReadModelOptions(const v1::JobSpec& spec);
+// Whether outputs of text encoders are cached.
+bool CachesTexts(const v1::TrainingConfig& config);
+// Every option that the outputs of text encoders depend on, as text.
+std::string EncoderOptionsText(const v1::TrainingConfig& config);
+// Values of block_lr; empty where it is not given. `blocks`: how many there
+// must be.
+absl::StatusOr<std::vector<double>> ReadBlockLearningRates(
+    const v1::TrainingConfig& config, int blocks);
 absl::StatusOr<DatasetRequest> ReadDatasetRequest(
     const v1::TrainingConfig& config, const Architecture& architecture);
 LrScheduleOptions ReadLrScheduleOptions(const v1::TrainingConfig& config,
@@ -71,7 +84,7 @@ LrScheduleOptions ReadLrScheduleOptions(const v1::TrainingConfig& config,
 
 // Of the denoiser, and of the text encoder of this name; 0: not trained.
 double DenoiserLearningRate(const v1::TrainingConfig& config);
-double TextEncoderLearningRate(const v1::TrainingConfig& config,
+double TextEncoderLearningRate(const v1::JobSpec& spec,
                                const std::string& text_encoder);
 
 }  // namespace atelier::trainer

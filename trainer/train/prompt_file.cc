@@ -78,6 +78,18 @@ absl::Status SetScale(absl::string_view value, PreviewPrompt& prompt) {
   return absl::OkStatus();
 }
 
+// A number of 0 or more into one of the optional fields.
+template <std::optional<double> PreviewPrompt::*field>
+absl::Status SetNumber(absl::string_view value, PreviewPrompt& prompt) {
+  double number = 0;
+  if (!absl::SimpleAtod(value, &number) || !(number >= 0 && number <= 1e6)) {
+    return BadValue("the value of a prompt's flag", value,
+                    "a number from 0 on");
+  }
+  prompt.*field = number;
+  return absl::OkStatus();
+}
+
 absl::Status SetNegative(absl::string_view value, PreviewPrompt& prompt) {
   prompt.negative_prompt = std::string(value);
   return absl::OkStatus();
@@ -107,6 +119,10 @@ constexpr Setting kSettings[] = {
     {"l", "scale", &SetScale},
     {"n", "negative_prompt", &SetNegative},
     {"ss", "sample_sampler", &SetSampler},
+    {"g", "guidance_scale", &SetNumber<&PreviewPrompt::guidance_scale>},
+    {"fs", "flow_shift", &SetNumber<&PreviewPrompt::flow_shift>},
+    {"ctr", "cfg_trunc_ratio", &SetNumber<&PreviewPrompt::cfg_trunc_ratio>},
+    {"rcfg", "renorm_cfg", &SetNumber<&PreviewPrompt::renorm_cfg>},
     {"", "prompt", &SetPrompt},
 };
 
@@ -137,10 +153,11 @@ absl::Status ApplyObject(const Json& object, PreviewPrompt& prompt) {
 }
 
 absl::Status AddEntry(const Json& entry, const Json& shared,
+                      const PreviewPrompt& base,
                       std::vector<PreviewPrompt>& prompts) {
   if (entry.is_string()) {
     ASSIGN_OR_RETURN(PreviewPrompt prompt,
-                     ParsePromptLine(entry.get<std::string>()));
+                     ParsePromptLine(entry.get<std::string>(), base));
     prompts.push_back(std::move(prompt));
     return absl::OkStatus();
   }
@@ -148,21 +165,22 @@ absl::Status AddEntry(const Json& entry, const Json& shared,
     return absl::InvalidArgumentError(
         "a prompt must be a table of keys, or a line of text");
   }
-  PreviewPrompt prompt;
+  PreviewPrompt prompt = base;
   RETURN_IF_ERROR(ApplyObject(shared, prompt));
   RETURN_IF_ERROR(ApplyObject(entry, prompt));
   prompts.push_back(std::move(prompt));
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<PreviewPrompt>> FromLines(absl::string_view text) {
+absl::StatusOr<std::vector<PreviewPrompt>> FromLines(
+    absl::string_view text, const PreviewPrompt& base) {
   std::vector<PreviewPrompt> prompts;
   int number = 0;
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
     ++number;
     line = absl::StripAsciiWhitespace(line);
     if (line.empty() || line.front() == '#') continue;
-    absl::StatusOr<PreviewPrompt> prompt = ParsePromptLine(line);
+    absl::StatusOr<PreviewPrompt> prompt = ParsePromptLine(line, base);
     if (!prompt.ok()) {
       return AddContext(prompt.status(), absl::StrCat("line ", number));
     }
@@ -171,22 +189,23 @@ absl::StatusOr<std::vector<PreviewPrompt>> FromLines(absl::string_view text) {
   return prompts;
 }
 
-absl::StatusOr<std::vector<PreviewPrompt>> FromEntries(const Json& entries,
-                                                       const Json& shared) {
+absl::StatusOr<std::vector<PreviewPrompt>> FromEntries(
+    const Json& entries, const Json& shared, const PreviewPrompt& base) {
   std::vector<PreviewPrompt> prompts;
   for (const Json& entry : entries) {
-    RETURN_IF_ERROR(AddContext(AddEntry(entry, shared, prompts),
+    RETURN_IF_ERROR(AddContext(AddEntry(entry, shared, base, prompts),
                                absl::StrCat("prompt ", prompts.size() + 1)));
   }
   return prompts;
 }
 
-absl::StatusOr<std::vector<PreviewPrompt>> FromJson(const std::string& text) {
+absl::StatusOr<std::vector<PreviewPrompt>> FromJson(const std::string& text,
+                                                    const PreviewPrompt& base) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_array()) {
     return absl::InvalidArgumentError("must be a JSON list of prompts");
   }
-  return FromEntries(json, Json::object());
+  return FromEntries(json, Json::object(), base);
 }
 
 Json TableToJson(const toml::table& table) {
@@ -202,7 +221,8 @@ Json TableToJson(const toml::table& table) {
   return json;
 }
 
-absl::StatusOr<std::vector<PreviewPrompt>> FromToml(const std::string& text) {
+absl::StatusOr<std::vector<PreviewPrompt>> FromToml(const std::string& text,
+                                                    const PreviewPrompt& base) {
   toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
@@ -222,14 +242,15 @@ absl::StatusOr<std::vector<PreviewPrompt>> FromToml(const std::string& text) {
     const toml::table* subset = node.as_table();
     entries.push_back(subset == nullptr ? Json() : TableToJson(*subset));
   }
-  return FromEntries(entries, TableToJson(*prompt));
+  return FromEntries(entries, TableToJson(*prompt), base);
 }
 
 }  // namespace
 
-absl::StatusOr<PreviewPrompt> ParsePromptLine(absl::string_view line) {
+absl::StatusOr<PreviewPrompt> ParsePromptLine(absl::string_view line,
+                                              const PreviewPrompt& base) {
   const std::vector<absl::string_view> parts = absl::StrSplit(line, " --");
-  PreviewPrompt prompt;
+  PreviewPrompt prompt = base;
   prompt.prompt = std::string(absl::StripAsciiWhitespace(parts.front()));
   for (size_t i = 1; i < parts.size(); ++i) {
     RETURN_IF_ERROR(ApplyFlag(absl::StripAsciiWhitespace(parts[i]), prompt));
@@ -238,16 +259,16 @@ absl::StatusOr<PreviewPrompt> ParsePromptLine(absl::string_view line) {
 }
 
 absl::StatusOr<std::vector<PreviewPrompt>> ReadPromptFile(
-    const std::string& path) {
+    const std::string& path, const PreviewPrompt& base) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
   const std::string lower = absl::AsciiStrToLower(path);
   absl::StatusOr<std::vector<PreviewPrompt>> prompts;
   if (absl::EndsWith(lower, ".json")) {
-    prompts = FromJson(text);
+    prompts = FromJson(text, base);
   } else if (absl::EndsWith(lower, ".toml")) {
-    prompts = FromToml(text);
+    prompts = FromToml(text, base);
   } else if (absl::EndsWith(lower, ".txt")) {
-    prompts = FromLines(text);
+    prompts = FromLines(text, base);
   } else {
     prompts = absl::InvalidArgumentError("must end in .txt, .toml or .json");
   }

@@ -53,6 +53,16 @@ const std::set<std::string>& OptionsThatMayChange() {
                                  "on_nonfinite",
                                  "learning_rate",
                                  "learning_rate_te",
+                                 "learning_rate_te1",
+                                 "learning_rate_te2",
+                                 "learning_rate_te3",
+                                 "cpu_offload_checkpointing",
+                                 "blocks_to_swap",
+                                 "sdpa",
+                                 "use_flash_attn",
+                                 "text_encoder_batch_size",
+                                 "cache_text_encoder_outputs",
+                                 "cache_text_encoder_outputs_to_disk",
                                  "max_grad_norm",
                                  "lr_scheduler",
                                  "lr_warmup_steps",
@@ -113,8 +123,11 @@ void AddModelSpec(const Training& training,
     if (!value.empty()) metadata[absl::StrCat("modelspec.", key)] = value;
   };
   put("sai_model_spec", "1.0.1");
+  const std::string& variant = training.model.modelspec_architecture;
   put("architecture",
-      std::string(training.architecture->modelspec_architecture));
+      variant.empty()
+          ? std::string(training.architecture->modelspec_architecture)
+          : variant);
   put("implementation",
       std::string(training.architecture->modelspec_implementation));
   std::string title = config.metadata().metadata_title();
@@ -126,7 +139,10 @@ void AddModelSpec(const Training& training,
   put("description", config.metadata().metadata_description());
   put("license", config.metadata().metadata_license());
   put("tags", config.metadata().metadata_tags());
-  put("prediction_type", "epsilon");
+  if (training.spec.architecture() != v1::ARCHITECTURE_FLUX) {
+    put("prediction_type",
+        config.model().v_parameterization() ? "v" : "epsilon");
+  }
   if (config.loss().min_timestep() > 0 ||
       (config.loss().has_max_timestep() &&
        config.loss().max_timestep() < 1000)) {
@@ -144,13 +160,19 @@ void AddModelSpec(const Training& training,
 absl::StatusOr<std::map<std::string, std::string>> MakeMetadata(
     const Training& training, const Progress& progress) {
   const v1::TrainingConfig& config = training.spec.training();
-  ASSIGN_OR_RETURN(const std::string base, training.source_digest.get());
+  ASSIGN_OR_RETURN(const auto digests, training.source_digests.get());
   nlohmann::ordered_json record;
   record["record_version"] = 1;
   record["atelier_version"] = ATELIER_VERSION;
   record["torch_version"] = TORCH_VERSION;
   record["architecture"] = std::string(training.architecture->name);
-  record["base_sha256"] = base;
+  for (const auto& [option, digest] : digests) {
+    if (option == kMainSource) {
+      record["base_sha256"] = digest;
+    } else {
+      record["component_sha256"][option] = digest;
+    }
+  }
   record["dataset_sha256"] = training.index.digest;
   record["train_images"] = training.index.train_images;
   record["regularization_images"] = training.index.regularization_images;
@@ -167,11 +189,13 @@ absl::StatusOr<std::map<std::string, std::string>> MakeMetadata(
 
 absl::StatusOr<std::map<std::string, std::string>> MakeFingerprint(
     const Training& training) {
-  ASSIGN_OR_RETURN(const std::string base, training.source_digest.get());
+  ASSIGN_OR_RETURN(const auto digests, training.source_digests.get());
   std::set<std::string> left_out = OptionsThatMayChange();
   left_out.insert(OptionsWithoutEffect().begin(), OptionsWithoutEffect().end());
   std::map<std::string, std::string> fingerprint;
-  fingerprint["base checkpoint"] = base;
+  for (const auto& [option, digest] : digests) {
+    fingerprint[option == kMainSource ? "base checkpoint" : option] = digest;
+  }
   fingerprint["dataset"] = training.index.digest;
   const nlohmann::ordered_json options =
       OptionsJson(training.spec.training(), left_out);

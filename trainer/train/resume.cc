@@ -172,7 +172,7 @@ void FreezeTextEncodersIfDue(Training& training, int64_t step) {
   const std::optional<int64_t>& due = training.loop.freeze_text_encoders_at;
   if (!due.has_value() || step < *due) return;
   for (const TrainedModule& trained : training.trained) {
-    if (trained.name == "unet" || training.frozen.count(trained.name) > 0) {
+    if (trained.is_denoiser || training.frozen.count(trained.name) > 0) {
       continue;
     }
     training.optimizer->Freeze(trained.name);

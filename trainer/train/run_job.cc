@@ -8,6 +8,7 @@
 #include "proto/cc/status_macros.h"
 #include "trainer/job/failure.h"
 #include "trainer/tensor/catch_torch.h"
+#include "trainer/train/caching.h"
 #include "trainer/train/output_folder.h"
 #include "trainer/train/resume.h"
 #include "trainer/train/trainer.h"
@@ -41,6 +42,9 @@ absl::Status Run(const v1::JobSpec& spec, const RunContext& context,
   ASSIGN_OR_RETURN(SampleHook samples,
                    SampleHook::Make(*training, context.output_dir, reporter));
   RETURN_IF_ERROR(CacheLatents(*training, reporter));
+  RETURN_IF_ERROR(CacheTexts(*training, reporter));
+  samples.EncodePrompts();
+  ReleaseTextEncoders(*training);
   ASSIGN_OR_RETURN(const Progress progress,
                    Begin(*training, context, reporter));
   CheckpointHook checkpoints(*training, context.output_dir, std::move(manifest),

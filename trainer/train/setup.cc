@@ -1,18 +1,17 @@
 #include "trainer/train/setup.h"
 
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
 #include "proto/cc/status_macros.h"
-#include "trainer/checkpoint/sha256.h"
 #include "trainer/cuda/cuda_loader.h"
-#include "trainer/optim/registry.h"
-#include "trainer/tensor/dtype.h"
-#include "trainer/train/train_step.h"
+#include "trainer/train/hooks/checkpoint_files.h"
+#include "trainer/train/optimizer_setup.h"
+#include "trainer/train/placement.h"
 
 namespace atelier::trainer {
 namespace {
@@ -24,22 +23,63 @@ absl::StatusOr<const Architecture*> ChooseArchitecture(
   return FindArchitecture(name);
 }
 
+absl::StatusOr<ModelSources> OpenComponents(const v1::ModelOptions& model) {
+  const std::pair<const char*, const std::string*> given[] = {
+      {"vae", &model.vae()},       {"ae", &model.ae()},
+      {"clip_l", &model.clip_l()}, {"clip_g", &model.clip_g()},
+      {"t5xxl", &model.t5xxl()},   {"gemma2", &model.gemma2()}};
+  ModelSources sources;
+  for (const auto& [option, path] : given) {
+    if (path->empty()) continue;
+    absl::StatusOr<std::unique_ptr<CheckpointSource>> source =
+        OpenCheckpoint(*path);
+    if (!source.ok()) return AddContext(source.status(), option);
+    sources.components[option] = *std::move(source);
+  }
+  return sources;
+}
+
+// sqrt(w * h) of each resolution of the dataset in latent cells, ascending.
+std::vector<int64_t> LatentSides(const Training& training) {
+  std::set<int64_t> sides;
+  for (const DatasetOptions& dataset : training.index.config.datasets) {
+    const double pixels = static_cast<double>(dataset.width) * dataset.height;
+    sides.insert(std::lround(std::sqrt(pixels)) /
+                 training.architecture->latent_scale);
+  }
+  return {sides.begin(), sides.end()};
+}
+
+absl::StatusOr<std::map<std::string, std::string>> DigestSources(
+    const CheckpointSource& main,
+    const std::map<std::string, std::unique_ptr<CheckpointSource>>&
+        components) {
+  std::map<std::string, std::string> digests;
+  ASSIGN_OR_RETURN(digests[kMainSource], main.Digest());
+  for (const auto& [option, source] : components) {
+    ASSIGN_OR_RETURN(digests[option], source->Digest());
+  }
+  return digests;
+}
+
 absl::Status LoadModel(Training& training, const std::string& tokenizer_dir) {
   const v1::ModelOptions& model = training.spec.training().model();
   ASSIGN_OR_RETURN(std::unique_ptr<CheckpointSource> source,
                    OpenCheckpoint(model.pretrained_model_name_or_path()));
-  ASSIGN_OR_RETURN(ModelOptions options,
-                   ReadModelOptions(training.spec.training()));
+  ASSIGN_OR_RETURN(ModelOptions options, ReadModelOptions(training.spec));
   options.tokenizer_dir = tokenizer_dir;
-  std::unique_ptr<CheckpointSource> vae;
-  if (!model.vae().empty()) {
-    ASSIGN_OR_RETURN(vae, OpenCheckpoint(model.vae()));
-  }
+  options.latent_sides = LatentSides(training);
+  ASSIGN_OR_RETURN(ModelSources sources, OpenComponents(model));
+  sources.main = source.get();
   ASSIGN_OR_RETURN(training.model,
-                   training.architecture->load(*source, vae.get(), options));
-  // The source is closed with the digest: its pages are the run's memory too.
-  auto digest = [source = std::move(source)] { return source->Digest(); };
-  training.source_digest =
+                   training.architecture->load(sources, options));
+  // The sources are closed with the digests: their pages are the run's memory
+  // too.
+  auto digest = [main = std::move(source),
+                 components = std::move(sources.components)] {
+    return DigestSources(*main, components);
+  };
+  training.source_digests =
       std::async(std::launch::async, std::move(digest)).share();
   return absl::OkStatus();
 }
@@ -70,90 +110,6 @@ absl::Status ScanImages(Training& training, Reporter& reporter) {
   return absl::OkStatus();
 }
 
-void ChooseTrainedModules(Training& training) {
-  const v1::TrainingConfig& config = training.spec.training();
-  if (DenoiserLearningRate(config) > 0) {
-    training.trained.push_back(
-        {"unet", training.model.denoiser, DenoiserLearningRate(config)});
-  }
-  for (const TextEncoder& encoder :
-       training.model.conditioner->TextEncoders()) {
-    const double lr = TextEncoderLearningRate(config, encoder.name);
-    if (lr > 0) training.trained.push_back({encoder.name, encoder.module, lr});
-  }
-}
-
-absl::Status MakeTrainingOptimizer(Training& training) {
-  const v1::OptimizerOptions& options = training.spec.training().optimizer();
-  ChooseTrainedModules(training);
-  if (training.trained.empty()) {
-    return absl::InvalidArgumentError(
-        "nothing is trained: learning_rate and the learning rate of the text "
-        "encoder are both 0");
-  }
-  const std::optional<int64_t>& freeze = training.loop.freeze_text_encoders_at;
-  if (training.trained.front().name != "unet" && freeze.has_value() &&
-      *freeze < training.length.total_steps) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("learning_rate is 0, so nothing is trained after "
-                     "stop_text_encoder_training, step ",
-                     *freeze, " of ", training.length.total_steps));
-  }
-  std::vector<ParameterGroup> groups;
-  for (const TrainedModule& trained : training.trained) {
-    ParameterGroup group;
-    group.name = trained.name;
-    for (const auto& item : trained.module->named_parameters()) {
-      Tensor parameter = item.value();
-      parameter.set_requires_grad(true);
-      group.parameters.push_back(
-          {absl::StrCat(trained.name, ".", item.key()), parameter});
-    }
-    groups.push_back(std::move(group));
-  }
-  const std::vector<std::string> arguments(options.optimizer_args().begin(),
-                                           options.optimizer_args().end());
-  const std::string kind =
-      options.optimizer_type().empty() ? "AdamW" : options.optimizer_type();
-  ASSIGN_OR_RETURN(training.optimizer,
-                   MakeOptimizer(kind, arguments, std::move(groups)));
-  ASSIGN_OR_RETURN(LrSchedule schedule,
-                   LrSchedule::Make(ReadLrScheduleOptions(
-                       training.spec.training(), training.length.total_steps)));
-  training.schedule = std::make_unique<LrSchedule>(std::move(schedule));
-  return absl::OkStatus();
-}
-
-void MoveToDevice(Training& training) {
-  training.model.denoiser->to(training.device);
-  training.model.vae->to(training.device);
-  for (const TextEncoder& encoder :
-       training.model.conditioner->TextEncoders()) {
-    encoder.module->to(training.device);
-  }
-  training.model.denoiser->SetGradientCheckpointing(
-      training.loop.gradient_checkpointing);
-  training.model.conditioner->SetGradientCheckpointing(
-      training.loop.gradient_checkpointing);
-}
-
-// What a cached latent depends on beside its image.
-std::string EncoderDigest(const Training& training) {
-  Sha256 digest;
-  const torch::NoGradGuard no_grad;
-  for (const auto& item : training.model.vae->named_parameters()) {
-    if (absl::StartsWith(item.key(), "decoder.")) continue;
-    const Tensor weights = item.value().cpu().contiguous();
-    digest.Update(item.key());
-    digest.Update(
-        {static_cast<const char*>(weights.const_data_ptr()), weights.nbytes()});
-  }
-  if (training.loop.half_vae) {
-    digest.Update(PrecisionName(training.loop.precision));
-  }
-  return digest.Finish();
-}
-
 }  // namespace
 
 RunLength MakeRunLength(int64_t batches_per_epoch, const LoopOptions& loop) {
@@ -178,47 +134,23 @@ absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
   ASSIGN_OR_RETURN(training->save, ReadSaveOptions(spec.training()));
   training->preview = ReadPreviewOptions(spec.training());
   ASSIGN_OR_RETURN(training->architecture, ChooseArchitecture(spec));
+  ASSIGN_OR_RETURN(training->save.model_as, ChooseCheckpointForm(*training));
   const std::string& device = spec.training().run().device();
   ASSIGN_OR_RETURN(const DeviceRequest request,
                    ParseDevice(device.empty() ? "auto" : device));
   ASSIGN_OR_RETURN(const OpenedDevice opened, OpenDevice(request));
   training->device = opened.device;
   RETURN_IF_ERROR(ScanImages(*training, reporter));
-  reporter.EnterPhase("loading", opened.description);
+  reporter.EnterPhase("loading",
+                      absl::StrCat(opened.description, "; attention: ",
+                                   ChooseAttentionKernel(*training)));
   RETURN_IF_ERROR(LoadModel(*training, tokenizer_dir));
-  MoveToDevice(*training);
+  RETURN_IF_ERROR(PlaceModel(*training));
   RETURN_IF_ERROR(MakeTrainingOptimizer(*training));
+  if (const std::string how = training->optimizer->Describe(); !how.empty()) {
+    reporter.EnterPhase("loading", how);
+  }
   return training;
-}
-
-absl::Status CacheLatents(Training& training, Reporter& reporter) {
-  const v1::DatasetOptions& dataset = training.spec.training().dataset();
-  if (!dataset.cache_latents() && !dataset.cache_latents_to_disk()) {
-    return absl::OkStatus();
-  }
-  reporter.EnterPhase("caching");
-  const TrainStep step(training.model, training.device, training.loop);
-  LatentCacheOptions options;
-  options.seed = training.loop.seed;
-  options.vae_batch_size = std::max(1, dataset.vae_batch_size());
-  options.threads = dataset.max_data_loader_n_workers();
-  options.to_disk = dataset.cache_latents_to_disk();
-  options.skip_check = dataset.skip_cache_check();
-  options.latent_scale = training.architecture->latent_scale;
-  if (options.to_disk) options.encoder_digest = EncoderDigest(training);
-  options.progress = [&](int64_t done, int64_t total) {
-    return reporter.Progress(done, total);
-  };
-  ASSIGN_OR_RETURN(
-      training.latents,
-      LatentCache::Make(training.index, training.layout, options,
-                        [&](const Tensor& images) -> absl::StatusOr<Tensor> {
-                          return step.Encode(images);
-                        }));
-  for (const std::string& warning : training.latents->report().warnings) {
-    reporter.Warn(warning);
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace atelier::trainer

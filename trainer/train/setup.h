@@ -3,6 +3,7 @@
 #pragma once
 
 #include <future>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -15,6 +16,7 @@
 #include "trainer/data/batch_sampler.h"
 #include "trainer/data/dataset_index.h"
 #include "trainer/data/latent_cache.h"
+#include "trainer/data/text_cache.h"
 #include "trainer/job/stop_token.h"
 #include "trainer/optim/lr_schedule.h"
 #include "trainer/optim/optimizer.h"
@@ -23,12 +25,16 @@
 
 namespace atelier::trainer {
 
-// A module whose weights change; its optimizer group has the same name.
+// A module whose weights change. Its parameters are in the optimizer group of
+// its name, or, with block_lr, in groups `<name>.block00` and so on.
 struct TrainedModule {
   std::string name;  // `unet`, `text_encoder`
   std::shared_ptr<torch::nn::Module> module;
-  double learning_rate = 0;
+  bool is_denoiser = false;
 };
+
+// The main checkpoint in Training::source_digests.
+inline constexpr char kMainSource[] = "pretrained_model_name_or_path";
 
 // How long the run is.
 struct RunLength {
@@ -47,18 +53,22 @@ struct Training {
   const Architecture* architecture = nullptr;
   torch::Device device = torch::kCPU;
   Model model;
-  // Of the base checkpoint; computed beside the first steps.
-  std::shared_future<absl::StatusOr<std::string>> source_digest;
+  // SHA-256 of the main checkpoint and of every component given on its own, by
+  // option; computed beside the first steps.
+  std::shared_future<absl::StatusOr<std::map<std::string, std::string>>>
+      source_digests;
 
   DatasetIndex index;
   BucketLayout layout;
   std::unique_ptr<LatentCache>
-      latents;  // null: images are encoded as they come
+      latents;                       // null: images are encoded as they come
+  std::unique_ptr<TextCache> texts;  // null: captions are
 
   std::vector<TrainedModule>
       trained;                   // the denoiser first, where it is trained
   std::set<std::string> frozen;  // names of those that are trained no more
   std::unique_ptr<Optimizer> optimizer;
+  std::map<std::string, double> learning_rates;  // by optimizer group
   RunLength length;
   std::unique_ptr<LrSchedule> schedule;
 };
@@ -70,10 +80,6 @@ struct Training {
 absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
     const v1::JobSpec& spec, const std::string& tokenizer_dir,
     Reporter& reporter);
-
-// Encodes every image, where the job caches latents. Errors: as
-// LatentCache::Make, CANCELLED.
-absl::Status CacheLatents(Training& training, Reporter& reporter);
 
 // Steps of an epoch and of the run: ceil(batches / accumulation) a epoch.
 RunLength MakeRunLength(int64_t batches_per_epoch, const LoopOptions& loop);

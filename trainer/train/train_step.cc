@@ -1,6 +1,8 @@
 // Letters: B samples, C latent channels, h and w latent cells, H and W pixels.
 #include "trainer/train/train_step.h"
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "trainer/data/latent_cache.h"
@@ -18,20 +20,21 @@ Tensor TrainStep::Loss(const Batch& batch, const BatchRng& rng,
   watch.Enter("data");
   const Tensor latents = Latents(batch);  // [B, C, h, w]
   watch.Enter("conditioning");
-  const Conditioning conditioning = Condition(batch);
+  const Conditioning conditioning = Condition(batch, rng);
   watch.Enter("forward");
-  const Tensor timesteps =
-      recipe.SampleTimesteps(batch.size(), rng).to(device_);  // [B]
+  const NoiseLevels levels = recipe.SampleNoiseLevels(latents, rng).to(device_);
   const Recipe::Noise noise = recipe.SampleNoise(latents, rng);
-  const Tensor noisy = recipe.AddNoise(latents, noise.input, timesteps);
+  const Tensor noisy = recipe.AddNoise(latents, noise.input, levels);
   Tensor output;  // [B, C, h, w]
   {
     const Autocast autocast(device_.type(), options_.precision);
-    output = model_.denoiser->forward(noisy, timesteps, conditioning);
+    output = model_.denoiser->forward(noisy, levels.timesteps, conditioning);
   }
-  const Tensor target = recipe.Target(latents, noise.target, timesteps);
+  const Tensor prediction =
+      recipe.Prediction(output.to(torch::kFloat32), noisy, levels);
+  const Tensor target = recipe.Target(latents, noise.target, levels);
   return recipe.Loss(
-      output.to(torch::kFloat32), target.to(torch::kFloat32), timesteps,
+      prediction, target.to(torch::kFloat32), levels,
       batch.loss_weights.to(device_),
       batch.loss_mask.defined() ? batch.loss_mask.to(device_) : Tensor());
 }
@@ -57,10 +60,42 @@ Tensor TrainStep::Latents(const Batch& batch) const {
   return model_.vae->Scale(torch::stack(samples).to(device_));
 }
 
-Conditioning TrainStep::Condition(const Batch& batch) const {
+EncodedText TrainStep::EncodeFrozen(
+    absl::Span<const std::string> captions) const {
+  const torch::NoGradGuard no_grad;
+  const Autocast autocast(device_.type(), options_.precision);
+  return model_.conditioner->Encode(captions, EncoderChoice::kFrozen);
+}
+
+Conditioning TrainStep::Condition(const Batch& batch,
+                                  const BatchRng& rng) const {
   const torch::AutoGradMode gradients(trains_text_encoders_);
   const Autocast autocast(device_.type(), options_.precision);
-  return model_.conditioner->Encode(batch.captions, batch.geometry);
+  Conditioner& conditioner = *model_.conditioner;
+  EncodedText text;
+  if (texts_ == nullptr) {
+    text = conditioner.Encode(batch.captions, EncoderChoice::kAll);
+  } else {
+    EncodedText live;
+    if (trains_text_encoders_) {
+      live = conditioner.Encode(batch.captions, EncoderChoice::kTrained);
+    }
+    text = JoinEncoded(texts_->Rows(batch.captions), std::move(live), device_);
+  }
+  return conditioner.Condition(text, batch.geometry, &rng);
+}
+
+EncodedText JoinEncoded(EncodedText cached, EncodedText live,
+                        torch::Device device) {
+  EncodedText joined(std::max(cached.size(), live.size()));
+  for (size_t i = 0; i < joined.size(); ++i) {
+    if (i < live.size() && live[i].defined()) {
+      joined[i] = std::move(live[i]);
+    } else if (i < cached.size() && cached[i].defined()) {
+      joined[i] = cached[i].to(device);
+    }
+  }
+  return joined;
 }
 
 }  // namespace atelier::trainer

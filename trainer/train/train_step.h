@@ -8,11 +8,16 @@
 
 #include "trainer/architectures/architecture.h"
 #include "trainer/data/batch.h"
+#include "trainer/data/text_cache.h"
 #include "trainer/tensor/random_tensor.h"
 #include "trainer/train/options.h"
 #include "trainer/train/stopwatch.h"
 
 namespace atelier::trainer {
+
+// `cached`, moved to `device`, with the places of `live` that it lacks.
+EncodedText JoinEncoded(EncodedText cached, EncodedText live,
+                        torch::Device device);
 
 class TrainStep {
  public:
@@ -27,17 +32,23 @@ class TrainStep {
 
   // Images [B, 3, H, W] to moments [B, 2C, h, w], without gradients.
   Tensor Encode(const Tensor& images) const;
+  // Outputs of the text encoders that are not trained, without gradients.
+  EncodedText EncodeFrozen(absl::Span<const std::string> captions) const;
 
+  // Takes the outputs of encoders that are not trained from here, which
+  // outlives this; null: they run.
+  void set_texts(const TextCache* texts) { texts_ = texts; }
   // Gradients flow into the text encoders.
   void set_trains_text_encoders(bool trains) { trains_text_encoders_ = trains; }
 
  private:
   Tensor Latents(const Batch& batch) const;
-  Conditioning Condition(const Batch& batch) const;
+  Conditioning Condition(const Batch& batch, const BatchRng& rng) const;
 
   const Model& model_;
   torch::Device device_;
   LoopOptions options_;
+  const TextCache* texts_ = nullptr;
   bool trains_text_encoders_ = false;
 };
 

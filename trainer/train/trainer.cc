@@ -39,8 +39,18 @@ Trainer::Trainer(Training& training, const Progress& progress,
       loader_(std::make_unique<Loader>(training.index, training.layout,
                                        training.latents.get(),
                                        MakeLoaderOptions(training, progress))) {
+  step_.set_texts(training.texts.get());
   divergence_.skipped_in_row = progress.skipped_in_row;
   scaler_.LoadState(progress.scaler);
+  if (!training.loop.fused_by_block) return;
+  if (training.loop.accumulation == 1) {
+    fused_ = std::make_unique<FusedUpdate>(*training.optimizer);
+  } else {
+    reporter.Warn(
+        "blockwise_fused_optimizers saves nothing with "
+        "gradient_accumulation_steps above 1, which keeps all gradients; the "
+        "ordinary update is used");
+  }
 }
 
 absl::Status Trainer::Run() {
@@ -73,17 +83,20 @@ absl::Status Trainer::Loop() {
 absl::StatusOr<bool> Trainer::RunStep() {
   Stopwatch watch;
   for (ParameterGroup& group : training_.optimizer->groups()) {
-    for (const TrainedModule& trained : training_.trained) {
-      if (trained.name != group.name) continue;
-      group.lr = training_.schedule->At(progress_.schedule_step,
-                                        trained.learning_rate);
-    }
+    group.lr = training_.schedule->At(progress_.schedule_step,
+                                      training_.learning_rates.at(group.name));
   }
   ClearGradients();
-  ASSIGN_OR_RETURN(const Gradients gradients, Accumulate(watch));
-  if (!gradients.whole) return false;
+  Gradients gradients;
   double grad_norm = 0;
-  ASSIGN_OR_RETURN(const bool updated, Update(gradients, watch, grad_norm));
+  bool updated = false;
+  if (fused_ != nullptr) {
+    ASSIGN_OR_RETURN(updated, FusedStep(gradients, watch, grad_norm));
+  } else {
+    ASSIGN_OR_RETURN(gradients, Accumulate(watch));
+    if (!gradients.whole) return false;
+    ASSIGN_OR_RETURN(updated, Update(gradients, watch, grad_norm));
+  }
   watch.Leave();
 
   ++progress_.step;
@@ -136,6 +149,49 @@ absl::StatusOr<Trainer::Gradients> Trainer::Accumulate(Stopwatch& watch) {
   return result;
 }
 
+bool Trainer::NeedsNormFirst() const {
+  return training_.loop.max_grad_norm > 0 || training_.loop.skip_nonfinite ||
+         scales_loss();
+}
+
+absl::StatusOr<bool> Trainer::FusedStep(Gradients& gradients, Stopwatch& watch,
+                                        double& grad_norm) {
+  watch.Enter("data");
+  ASSIGN_OR_RETURN(const Batch batch, loader_->Next());
+  gradients.data_wait_seconds = loader_->last_wait_seconds();
+  gradients.images = batch.size();
+  gradients.epoch = batch.epoch;
+  const BatchRng rng{training_.loop.seed, static_cast<uint64_t>(progress_.step),
+                     0};
+  const double loss_scale = scales_loss() ? scaler_.scale() : 1;
+  const double unscale = scales_loss() ? scaler_.InverseScale() : 1;
+  const auto backward = [&] {
+    const Tensor loss = step_.Loss(batch, rng, watch);
+    watch.Enter("backward");
+    (loss * loss_scale).backward();
+    fused_->End();
+    gradients.loss = loss.detach().to(torch::kFloat64).item<double>();
+    grad_norm = fused_->GradNorm() * unscale;
+    return divergence_.Judge(gradients.loss, grad_norm, scales_loss());
+  };
+  double grad_scale = unscale;
+  if (NeedsNormFirst()) {
+    fused_->BeginMeasuring();
+    const Divergence::Action action = backward();
+    if (scales_loss()) scaler_.Update(std::isfinite(grad_norm));
+    if (action == Divergence::Action::kStop) {
+      return divergence_.Error(progress_.step + 1, gradients.loss, grad_norm);
+    }
+    if (action == Divergence::Action::kSkip) return false;
+    grad_scale *= ClipFactor(grad_norm, training_.loop.max_grad_norm);
+  }
+  fused_->BeginUpdating(grad_scale);
+  if (backward() != Divergence::Action::kApply) {
+    return divergence_.Error(progress_.step + 1, gradients.loss, grad_norm);
+  }
+  return true;
+}
+
 absl::StatusOr<bool> Trainer::Update(const Gradients& gradients,
                                      Stopwatch& watch, double& grad_norm) {
   watch.Enter("optimizer");
@@ -176,7 +232,7 @@ void Trainer::FreezeTextEncoders() {
   FreezeTextEncodersIfDue(training_, progress_.step);
   bool trains = false;
   for (const TrainedModule& trained : training_.trained) {
-    trains = trains || (trained.name != "unet" &&
+    trains = trains || (!trained.is_denoiser &&
                         training_.frozen.count(trained.name) == 0);
   }
   step_.set_trains_text_encoders(trains);

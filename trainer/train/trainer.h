@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "trainer/data/loader.h"
+#include "trainer/train/fused_update.h"
 #include "trainer/train/hooks/checkpoint.h"
 #include "trainer/train/hooks/divergence.h"
 #include "trainer/train/hooks/metrics.h"
@@ -47,6 +48,11 @@ class Trainer {
   absl::Status Loop();
   absl::StatusOr<bool> RunStep();
   absl::StatusOr<Gradients> Accumulate(Stopwatch& watch);
+  // One batch whose weights are updated during its backward pass; says whether
+  // they were.
+  absl::StatusOr<bool> FusedStep(Gradients& gradients, Stopwatch& watch,
+                                 double& grad_norm);
+  bool NeedsNormFirst() const;
   absl::StatusOr<bool> Update(const Gradients& gradients, Stopwatch& watch,
                               double& grad_norm);
   absl::Status AfterStep();
@@ -65,6 +71,7 @@ class Trainer {
   GradScaler scaler_;
   Metrics metrics_;
   std::unique_ptr<Loader> loader_;
+  std::unique_ptr<FusedUpdate> fused_;  // null: the step comes after backward
 };
 
 }  // namespace atelier::trainer

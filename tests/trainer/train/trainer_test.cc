@@ -167,6 +167,26 @@ TEST_F(TrainTest, WhatIsSavedWithoutTrainingIsWhatWasLoaded) {
   }
 }
 
+// With clipping (two passes a step) and without (one).
+TEST_F(TrainTest, WeightsUpdatedDuringBackwardAreTheSame) {
+  for (const double norm : {0.0, 0.01}) {
+    SCOPED_TRACE(norm);
+    std::string weights[2];
+    for (const bool fused : {false, true}) {
+      const std::string out = absl::StrCat(fused ? "fused" : "plain", norm);
+      v1::JobSpec spec = Spec(out);
+      v1::TrainingConfig& config = *spec.mutable_training();
+      config.mutable_run()->set_max_train_steps(3);
+      config.mutable_run()->set_blockwise_fused_optimizers(fused);
+      config.mutable_optimizer()->set_max_grad_norm(norm);
+      config.mutable_output()->set_save_state(true);
+      ASSERT_TRUE(Run(spec).ok());
+      weights[fused] = FileBytes(Out(out, "t-state/model.safetensors"));
+    }
+    EXPECT_TRUE(weights[0] == weights[1]);
+  }
+}
+
 TEST_F(TrainTest, ACheckpointTellsHowItWasMade) {
   ASSERT_TRUE(Run(Spec("out")).ok());
   const auto source = OpenCheckpoint(Out("out", "t.safetensors"));

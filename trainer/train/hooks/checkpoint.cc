@@ -1,62 +1,18 @@
 #include "trainer/train/hooks/checkpoint.h"
 
-#include <cmath>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 
 #include "proto/cc/status_macros.h"
-#include "trainer/checkpoint/safetensors_writer.h"
-#include "trainer/job/failure.h"
-#include "trainer/train/record.h"
 #include "trainer/train/resume.h"
 #include "trainer/train/stopwatch.h"
 
 namespace atelier::trainer {
 namespace {
 
-constexpr char kEnding[] = ".safetensors";
 constexpr char kStateEnding[] = "-state";
-
-bool IsFinite(const Tensor& tensor) {
-  if (!tensor.is_floating_point() || tensor.numel() == 0) return true;
-  // The extremes are NaN if any element is.
-  const auto [low, high] = at::aminmax(tensor.detach());
-  return std::isfinite(low.item<double>()) &&
-         std::isfinite(high.item<double>());
-}
-
-absl::Status CheckFinite(const std::vector<NamedTensor>& tensors,
-                         const std::string& name) {
-  for (const NamedTensor& named : tensors) {
-    if (IsFinite(named.tensor)) continue;
-    return MarkFailure(
-        absl::OutOfRangeError(absl::StrCat(
-            "the weights ", named.name, " are not finite, so checkpoint ", name,
-            " is not written; those before it are untouched")),
-        kNonFinite);
-  }
-  return absl::OkStatus();
-}
-
-std::vector<TensorToSave> InSavedTypes(std::vector<NamedTensor> tensors,
-                                       const Training& training) {
-  std::vector<TensorToSave> result;
-  result.reserve(tensors.size());
-  for (NamedTensor& named : tensors) {
-    torch::ScalarType dtype = named.tensor.scalar_type();
-    if (training.save.dtype.has_value()) {
-      dtype = *training.save.dtype;
-    } else if (const auto source =
-                   training.model.source_dtypes.find(named.name);
-               source != training.model.source_dtypes.end()) {
-      dtype = source->second;
-    }
-    result.push_back({named.name, named.tensor.detach(), dtype});
-  }
-  return result;
-}
 
 }  // namespace
 
@@ -125,35 +81,47 @@ absl::Status CheckpointHook::OnStop(const Progress& progress) {
 
 absl::Status CheckpointHook::Save(const std::string& name, const Old& old,
                                   bool is_final, const Progress& progress) {
-  reporter_.EnterPhase("saving", absl::StrCat(name, kEnding));
+  reporter_.EnterPhase("saving", name);
   const Stopwatch watch;
-  CheckpointSaved event;
-  event.path = absl::StrCat(name, kEnding);
-  event.is_final = is_final;
-  std::vector<NamedTensor> tensors =
-      training_.architecture->export_tensors(training_.model);
-  RETURN_IF_ERROR(CheckFinite(tensors, event.path));
-  ASSIGN_OR_RETURN(const auto metadata, MakeMetadata(training_, progress));
-  ASSIGN_OR_RETURN(
-      const SavedFile saved,
-      WriteSafetensors(Full(event.path),
-                       InSavedTypes(std::move(tensors), training_), metadata));
-  RETURN_IF_ERROR(manifest_.Add({event.path, "checkpoint", progress.step,
-                                 saved.size_bytes, saved.sha256, false}));
-  event.size_bytes = saved.size_bytes;
-  event.sha256 = saved.sha256;
-  const std::string old_path = absl::StrCat(old.checkpoint, kEnding);
-  if (!old.checkpoint.empty() && Remove(old_path)) {
-    event.removed.push_back(old_path);
+  ASSIGN_OR_RETURN(const WrittenCheckpoint written,
+                   WriteCheckpoint(training_, progress, output_dir_, name));
+  RETURN_IF_ERROR(Enter(written, progress.step));
+  std::vector<std::string> removed;
+  for (const std::string& path : CheckpointEntries(training_, old.checkpoint)) {
+    if (Remove(path)) removed.push_back(path);
   }
-  event.write_seconds = watch.total_seconds();
-  reporter_.Send(std::move(event));
+  for (const CheckpointFile& file : written.files) {
+    CheckpointSaved event;
+    event.path = file.path;
+    event.is_final = is_final;
+    event.size_bytes = file.size_bytes;
+    event.sha256 = file.sha256;
+    event.write_seconds = watch.total_seconds();
+    event.removed = std::exchange(removed, {});
+    reporter_.Send(std::move(event));
+  }
   if (training_.save.save_state ||
       (is_final && training_.save.save_state_on_train_end)) {
     RETURN_IF_ERROR(SaveState(name, old.state, false, progress));
   }
   reporter_.EnterPhase("training", "", progress.step,
                        training_.length.total_steps);
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointHook::Enter(const WrittenCheckpoint& written,
+                                   int64_t step) {
+  for (const std::string& entry : written.entries) {
+    ManifestFile manifest_file{entry, "checkpoint", step, 0, "", false};
+    for (const CheckpointFile& file : written.files) {
+      // A folder's entry has the size of all its files.
+      if (file.path == entry) manifest_file.sha256 = file.sha256;
+      if (file.path == entry || file.path.starts_with(entry + "/")) {
+        manifest_file.size_bytes += file.size_bytes;
+      }
+    }
+    RETURN_IF_ERROR(manifest_.Add(std::move(manifest_file)));
+  }
   return absl::OkStatus();
 }
 

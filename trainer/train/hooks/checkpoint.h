@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 
+#include "trainer/train/hooks/checkpoint_files.h"
 #include "trainer/train/hooks/checkpoint_names.h"
 #include "trainer/train/hooks/manifest.h"
 #include "trainer/train/progress.h"
@@ -41,6 +42,7 @@ class CheckpointHook {
 
   absl::Status Save(const std::string& name, const Old& old, bool is_final,
                     const Progress& progress);
+  absl::Status Enter(const WrittenCheckpoint& written, int64_t step);
   absl::Status SaveState(const std::string& name, const std::string& old,
                          bool until_next, const Progress& progress);
   // Removes a file of ours and says whether it did; failing to is a warning.

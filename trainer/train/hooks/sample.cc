@@ -13,9 +13,11 @@
 
 #include "proto/cc/status_macros.h"
 #include "trainer/tensor/catch_torch.h"
+#include "trainer/tensor/device.h"
 #include "trainer/tensor/rng.h"
 #include "trainer/train/autocast.h"
 #include "trainer/train/hooks/png_file.h"
+#include "trainer/train/train_step.h"
 
 namespace atelier::trainer {
 namespace {
@@ -68,25 +70,45 @@ absl::Status CheckSamplers(const std::vector<PreviewPrompt>& prompts,
   return absl::OkStatus();
 }
 
+PreviewPrompt WithDefaults(const PreviewDefaults& defaults) {
+  PreviewPrompt prompt;
+  prompt.width = defaults.width;
+  prompt.height = defaults.height;
+  prompt.steps = defaults.steps;
+  prompt.scale = defaults.cfg_scale;
+  return prompt;
+}
+
+// Down to a size that the architecture can draw.
+int Fit(int size, const PreviewDefaults& defaults) {
+  return std::max(defaults.size_multiple, size - size % defaults.size_multiple);
+}
+
 }  // namespace
 
 absl::StatusOr<SampleHook> SampleHook::Make(const Training& training,
                                             const std::string& output_dir,
                                             Reporter& reporter) {
   const PreviewOptions& options = training.preview;
+  const PreviewDefaults& defaults = training.architecture->preview;
+  const PreviewPrompt base = WithDefaults(defaults);
+  const std::vector<std::string> samplers = training.model.recipe->Samplers();
   std::vector<PreviewPrompt> prompts;
   if (!options.prompt_file.empty()) {
-    ASSIGN_OR_RETURN(prompts, ReadPromptFile(options.prompt_file));
+    ASSIGN_OR_RETURN(prompts, ReadPromptFile(options.prompt_file, base));
   }
   for (const std::string& line : options.prompts) {
-    absl::StatusOr<PreviewPrompt> prompt = ParsePromptLine(line);
+    absl::StatusOr<PreviewPrompt> prompt = ParsePromptLine(line, base);
     if (!prompt.ok()) return AddContext(prompt.status(), "sample_prompt");
     prompts.push_back(*std::move(prompt));
   }
   for (PreviewPrompt& prompt : prompts) {
     if (prompt.sampler.empty()) prompt.sampler = options.sampler;
+    if (prompt.sampler.empty()) prompt.sampler = samplers.front();
+    prompt.width = Fit(prompt.width, defaults);
+    prompt.height = Fit(prompt.height, defaults);
   }
-  RETURN_IF_ERROR(CheckSamplers(prompts, training.model.recipe->Samplers()));
+  RETURN_IF_ERROR(CheckSamplers(prompts, samplers));
   return SampleHook(training, output_dir, std::move(prompts), reporter);
 }
 
@@ -145,7 +167,7 @@ absl::StatusOr<SampleSaved> SampleHook::DrawOne(size_t index,
                                                 const std::string& tag) {
   const PreviewPrompt& prompt = prompts_[index];
   const uint64_t seed = SeedOf(index);
-  ASSIGN_OR_RETURN(const Tensor image, DrawImage(prompt, seed));
+  ASSIGN_OR_RETURN(const Tensor image, DrawImage(index, seed));
   const std::string& name = training_->preview.output_name;
   SampleSaved event;
   event.path = absl::StrCat(
@@ -171,28 +193,66 @@ absl::StatusOr<SampleSaved> SampleHook::DrawOne(size_t index,
   return event;
 }
 
-absl::StatusOr<Tensor> SampleHook::DrawImage(const PreviewPrompt& prompt,
-                                             uint64_t seed) {
-  const Model& model = training_->model;
-  const Evaluating evaluating(model);
+SampleHook::Encoded SampleHook::Encode(const PreviewPrompt& prompt,
+                                       EncoderChoice choice) const {
+  Conditioner& conditioner = *training_->model.conditioner;
+  return {conditioner.Encode({prompt.prompt}, choice),
+          conditioner.EncodeNegative({prompt.negative_prompt}, choice)};
+}
+
+void SampleHook::EncodePrompts() {
+  if (training_->texts == nullptr) return;
+  const Evaluating evaluating(training_->model);
   const Autocast autocast(training_->device.type(), training_->loop.precision);
+  for (const PreviewPrompt& prompt : prompts_) {
+    encoded_.push_back(Encode(prompt, EncoderChoice::kFrozen));
+  }
+}
+
+absl::StatusOr<Tensor> SampleHook::DrawImage(size_t index, uint64_t seed) {
+  const PreviewPrompt& prompt = prompts_[index];
+  const Model& model = training_->model;
+  const torch::Device device = training_->device;
+  const Evaluating evaluating(model);
+  const Autocast autocast(device.type(), training_->loop.precision);
   ImageGeometry geometry;
   geometry.original_width = geometry.target_width = prompt.width;
   geometry.original_height = geometry.target_height = prompt.height;
+  Encoded encoded;
+  if (encoded_.empty()) {
+    encoded = Encode(prompt, EncoderChoice::kAll);
+  } else {
+    const Encoded live = Encode(prompt, EncoderChoice::kTrained);
+    encoded = {JoinEncoded(encoded_[index].positive, live.positive, device),
+               JoinEncoded(encoded_[index].negative, live.negative, device)};
+  }
   PreviewRequest request;
-  request.positive = model.conditioner->Encode({prompt.prompt}, {geometry});
+  request.positive =
+      model.conditioner->Condition(encoded.positive, {geometry}, nullptr);
   request.negative =
-      model.conditioner->Encode({prompt.negative_prompt}, {geometry});
+      model.conditioner->Condition(encoded.negative, {geometry}, nullptr);
   request.width = prompt.width;
   request.height = prompt.height;
   request.steps = prompt.steps;
   request.cfg_scale = prompt.scale;
   request.sampler = prompt.sampler;
   request.seed = seed;
-  ASSIGN_OR_RETURN(
-      const Tensor latents,
-      model.recipe->Preview(*model.denoiser, request, training_->device));
-  const Tensor image = model.vae->Decode(latents.to(torch::kFloat32))[0];
+  request.guidance_scale = prompt.guidance_scale;
+  request.flow_shift = prompt.flow_shift;
+  request.cfg_trunc_ratio = prompt.cfg_trunc_ratio;
+  request.renorm_cfg = prompt.renorm_cfg;
+  ASSIGN_OR_RETURN(const Tensor latents,
+                   model.recipe->Preview(*model.denoiser, request, device));
+  return Decode(latents.to(torch::kFloat32));
+}
+
+absl::StatusOr<Tensor> SampleHook::Decode(const Tensor& latents) {
+  // With cached latents the autoencoder waits in host memory.
+  AutoencoderKl& vae = *training_->model.vae;
+  const bool waits = training_->latents != nullptr;
+  if (waits) MoveModule(vae, training_->device);
+  const Tensor image = vae.Decode(latents)[0].cpu();
+  if (waits) MoveModule(vae, torch::kCPU);
   if (!image.isfinite().all().item<bool>()) {
     return absl::OutOfRangeError("the picture has values that are not finite");
   }

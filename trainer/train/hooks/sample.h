@@ -24,6 +24,9 @@ class SampleHook {
                                          const std::string& output_dir,
                                          Reporter& reporter);
 
+  // Encodes the prompts with the text encoders that are not trained, where the
+  // job caches their outputs: the encoders are gone later.
+  void EncodePrompts();
   // Before the first step, where asked for.
   void AtFirst();
   // After a step; `ended_epoch` is the number of the epoch that ended with it,
@@ -38,12 +41,20 @@ class SampleHook {
   // `tag`: `e000003` or `000500`.
   void DrawAll(const std::string& tag);
   absl::StatusOr<SampleSaved> DrawOne(size_t index, const std::string& tag);
-  absl::StatusOr<Tensor> DrawImage(const PreviewPrompt& prompt, uint64_t seed);
+  absl::StatusOr<Tensor> DrawImage(size_t index, uint64_t seed);
+  absl::StatusOr<Tensor> Decode(const Tensor& latents);
   uint64_t SeedOf(size_t index) const;
 
   const Training* training_;
   std::string output_dir_;
   std::vector<PreviewPrompt> prompts_;
+  // Of each prompt, where texts are cached; otherwise empty.
+  struct Encoded {
+    EncodedText positive;
+    EncodedText negative;
+  };
+  Encoded Encode(const PreviewPrompt& prompt, EncoderChoice choice) const;
+  std::vector<Encoded> encoded_;
   Reporter* reporter_;
 };
 

@@ -1,0 +1,52 @@
+// Updates each weight during the backward pass, as soon as its gradient is
+// whole, and frees the gradient at once: the gradients of a model are never all
+// in memory.
+//
+// The outcome is that of the ordinary step, bit for bit. Where an update needs
+// to know all gradients first (clipping to a global norm, loss scaling, leaving
+// out a step that is not finite) the pass is run twice: the first measures the
+// norm and drops the gradients, the second updates.
+#pragma once
+
+#include <vector>
+
+#include "trainer/optim/grad_norm.h"
+#include "trainer/optim/optimizer.h"
+
+namespace atelier::trainer {
+
+class FusedUpdate {
+ public:
+  // Hooks into every parameter of the optimizer, which outlives this.
+  explicit FusedUpdate(Optimizer& optimizer);
+  ~FusedUpdate();
+  FusedUpdate(const FusedUpdate&) = delete;
+  FusedUpdate& operator=(const FusedUpdate&) = delete;
+
+  // Around each backward pass. Measuring: gradients are squared, summed and
+  // dropped; GradNorm() has the result after End.
+  void BeginMeasuring();
+  // Updating: weights change as their gradients come, each first multiplied by
+  // `grad_scale`. The norm is measured as well.
+  void BeginUpdating(double grad_scale);
+  // Handles gradients that came without a hook being called (those of blocks
+  // that wait in host memory).
+  void End();
+
+  // Of the last pass, as optim/grad_norm.h has it. Blocks: until a device has
+  // finished, once.
+  double GradNorm() const;
+
+ private:
+  enum class Phase { kOff, kMeasuring, kUpdating };
+  class Hook;
+
+  void Take(size_t group, size_t index);
+
+  Optimizer& optimizer_;
+  Phase phase_ = Phase::kOff;
+  double grad_scale_ = 1;
+  std::vector<std::vector<GradSquares>> squares_;  // by group and parameter
+};
+
+}  // namespace atelier::trainer
