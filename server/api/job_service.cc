@@ -75,6 +75,20 @@ absl::Status JobServiceImpl::Submit(const v1::SubmitJobRequest& request,
                                     const std::string& owner,
                                     v1::SubmitJobResponse& response) {
   RETURN_IF_ERROR(CheckSubmission(request));
+  NewJob job;
+  job.owner = owner;
+  job.request_id = absl::AsciiStrToLower(request.request_id());
+  job.body_hash = RequestBodyHash(request.spec());
+  if (!job.request_id.empty() && !request.validate_only()) {
+    // Before anything is checked again: the inputs may be gone by now.
+    ASSIGN_OR_RETURN(
+        const std::optional<Job> earlier,
+        parts_.store.FindSubmission(owner, job.request_id, job.body_hash));
+    if (earlier.has_value()) {
+      *response.mutable_job() = ToMessage(*earlier);
+      return absl::OkStatus();
+    }
+  }
   ASSIGN_OR_RETURN(ResolvedSpec resolved,
                    ResolveJobSpec(request.spec(), parts_.limits, parts_.seeds));
   RETURN_IF_ERROR(CheckArchitecture(resolved.spec.architecture()));
@@ -85,11 +99,7 @@ absl::Status JobServiceImpl::Submit(const v1::SubmitJobRequest& request,
     response.mutable_job()->set_owner(owner);
     return absl::OkStatus();
   }
-  NewJob job;
   job.spec = std::move(resolved.spec);
-  job.owner = owner;
-  job.request_id = absl::AsciiStrToLower(request.request_id());
-  job.body_hash = RequestBodyHash(request.spec());
   ASSIGN_OR_RETURN(Submission submission, parts_.store.SubmitJob(job));
   if (submission.is_new) context_.metrics.Submitted();
   *response.mutable_job() = ToMessage(submission.job);

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -133,6 +134,12 @@ class JobStore {
   // with the same body_hash give the job of then.
   // Errors: ALREADY_EXISTS, REQUEST_ID_REUSED: another body.
   virtual absl::StatusOr<Submission> SubmitJob(const NewJob& job) = 0;
+
+  // The job that an earlier request of this owner with this id made; none where
+  // there was no such request. Errors: ALREADY_EXISTS, REQUEST_ID_REUSED.
+  virtual absl::StatusOr<std::optional<Job>> FindSubmission(
+      const std::string& owner, const std::string& request_id,
+      const std::string& body_hash) const = 0;
 
   // Errors: NOT_FOUND, JOB_NOT_FOUND; so for every method that names a job.
   virtual absl::StatusOr<Job> ReadJob(JobId job) const = 0;

@@ -58,22 +58,6 @@ absl::Status Move(WriteTransaction& transaction, const StateChange& change,
   return absl::OkStatus();
 }
 
-// The job that an earlier request made; 0: none did.
-absl::StatusOr<JobId> FindRequest(Connection& connection,
-                                  const NewJob& request) {
-  Query query(connection,
-              "SELECT job_id, body_hash FROM requests "
-              "WHERE owner = ? AND request_id = ?");
-  query.Bind(request.owner, request.request_id);
-  if (!query.Step()) return 0;
-  if (query.Text(1) == request.body_hash) return query.Int(0);
-  return MakeError(absl::StatusCode::kAlreadyExists, reasons::kRequestIdReused,
-                   absl::StrCat("request_id ", request.request_id,
-                                " was used for job ", query.Int(0),
-                                ", which asked for something else; a new "
-                                "request needs a new id"));
-}
-
 void ReleaseDevices(WriteTransaction& transaction, const AttemptId& attempt) {
   Query(transaction.connection(),
         "UPDATE leases SET release_time = ? WHERE job_id = ? AND attempt = ? "
@@ -102,6 +86,21 @@ absl::Status CheckFree(Connection& connection,
 }
 
 }  // namespace
+
+absl::StatusOr<JobId> FindRequest(Connection& connection,
+                                  const NewJob& request) {
+  Query query(connection,
+              "SELECT job_id, body_hash FROM requests "
+              "WHERE owner = ? AND request_id = ?");
+  query.Bind(request.owner, request.request_id);
+  if (!query.Step()) return 0;
+  if (query.Text(1) == request.body_hash) return query.Int(0);
+  return MakeError(absl::StatusCode::kAlreadyExists, reasons::kRequestIdReused,
+                   absl::StrCat("request_id ", request.request_id,
+                                " was used for job ", query.Int(0),
+                                ", which asked for something else; a new "
+                                "request needs a new id"));
+}
 
 absl::StatusOr<Submission> SubmitJob(WriteTransaction& transaction,
                                      const std::string& state_dir,

@@ -13,6 +13,10 @@
 
 namespace atelier::server {
 
+// The job that an earlier request made; 0: none did.
+absl::StatusOr<JobId> FindRequest(Connection& connection,
+                                  const NewJob& request);
+
 absl::StatusOr<Submission> SubmitJob(WriteTransaction& transaction,
                                      const std::string& state_dir,
                                      const NewJob& request);

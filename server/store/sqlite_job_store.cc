@@ -32,6 +32,20 @@ absl::StatusOr<Submission> SqliteJobStore::SubmitJob(const NewJob& job) {
   });
 }
 
+absl::StatusOr<std::optional<Job>> SqliteJobStore::FindSubmission(
+    const std::string& owner, const std::string& request_id,
+    const std::string& body_hash) const {
+  const NewJob request = {v1::JobSpec(), owner, request_id, body_hash};
+  return readers_.Read(
+      "cannot look for an earlier request",
+      [&](Connection& connection) -> absl::StatusOr<std::optional<Job>> {
+        ASSIGN_OR_RETURN(const JobId known, FindRequest(connection, request));
+        if (known == 0) return std::optional<Job>();
+        ASSIGN_OR_RETURN(Job job, ReadJobRow(connection, known));
+        return std::optional<Job>(std::move(job));
+      });
+}
+
 absl::StatusOr<Job> SqliteJobStore::ReadJob(JobId job) const {
   return readers_.Read("cannot read a job", [&](Connection& connection) {
     return ReadJobRow(connection, job);

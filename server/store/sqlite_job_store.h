@@ -19,6 +19,9 @@ class SqliteJobStore : public JobStore {
       : state_dir_(std::move(state_dir)), writer_(writer), readers_(readers) {}
 
   absl::StatusOr<Submission> SubmitJob(const NewJob& job) override;
+  absl::StatusOr<std::optional<Job>> FindSubmission(
+      const std::string& owner, const std::string& request_id,
+      const std::string& body_hash) const override;
   absl::StatusOr<Job> ReadJob(JobId job) const override;
   absl::StatusOr<JobPage> ListJobs(const JobQuery& query) const override;
   absl::StatusOr<Job> ChangeState(const StateChange& change) override;
