@@ -8,27 +8,13 @@
 #include "absl/strings/str_cat.h"
 
 #include "proto/cc/enum_name.h"
+#include "proto/cc/model_rules.h"
 #include "proto/cc/option_syntax.h"
 #include "proto/cc/options_schema.h"
+#include "proto/cc/rule_report.h"
 
 namespace atelier {
 namespace {
-
-// Collects faults under the path of the option that is to be changed.
-class RuleReport {
- public:
-  explicit RuleReport(std::vector<Violation>* violations)
-      : violations_(violations) {}
-
-  void Require(bool holds, absl::string_view option,
-               absl::string_view message) {
-    if (holds) return;
-    violations_->push_back({FindOption(option)->path, std::string(message)});
-  }
-
- private:
-  std::vector<Violation>* violations_;
-};
 
 // Pixels of image per latent position, times what the network halves.
 int BucketDivisor(v1::Architecture architecture) {
@@ -41,7 +27,7 @@ int BucketDivisor(v1::Architecture architecture) {
     case v1::ARCHITECTURE_LUMINA2:
       return 16;
     default:
-      return 64;
+      return 8;
   }
 }
 
@@ -265,6 +251,7 @@ void CheckRules(v1::Architecture architecture, const v1::TrainingConfig& config,
   CheckOptimizer(config.optimizer(), report);
   CheckLoss(config.loss(), report);
   CheckOutput(config.output(), report);
+  CheckModelRules(architecture, config, report);
 }
 
 void AddEffectWarnings(const v1::TrainingConfig& given,
@@ -285,6 +272,10 @@ void AddEffectWarnings(const v1::TrainingConfig& given,
                 given.optimizer().has_learning_rate_te(),
             "learning_rate_te has no effect while stop_text_encoder_training "
             "is -1");
+  overruled(
+      filled.loss().zero_terminal_snr() && !filled.model().v_parameterization(),
+      "zero_terminal_snr is meant for v_parameterization: predicted "
+      "noise says nothing at a timestep without signal");
 }
 
 }  // namespace atelier

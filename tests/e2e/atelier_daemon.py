@@ -163,8 +163,8 @@ batch_size = 2
                 flags.append(f"--{name}={value}")
         return flags
 
-    def submit(self, output, *flags, expect=0, **changes):
-        text = self.client("submit", "sd1", *self.options(output, **changes), *flags, "--json",
+    def submit(self, output, *flags, expect=0, architecture="sd1", **changes):
+        text = self.client("submit", architecture, *self.options(output, **changes), *flags, "--json",
                            expect=expect)
         return int(json.loads(text)["job"]["id"]) if expect == 0 else None
 

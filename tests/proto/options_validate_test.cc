@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(
                  {"--lr_warmup_steps", "ten", "--lr_scheduler", "cosine"},
                  "lr_warmup_steps"},
         RuleCase{
-            "BucketSteps", {"--bucket_reso_steps", "32"}, "bucket_reso_steps"},
+            "BucketSteps", {"--bucket_reso_steps", "36"}, "bucket_reso_steps"},
         RuleCase{"BucketOrder",
                  {"--min_bucket_reso", "512", "--max_bucket_reso", "256"},
                  "min_bucket_reso"},
@@ -108,6 +108,74 @@ INSTANTIATE_TEST_SUITE_P(
             "OutputNameWithSlash", {"--output_name", "../x"}, "output_name"},
         RuleCase{
             "EmptySeparator", {"--caption_separator="}, "caption_separator"}),
+    [](const auto& rule) { return rule.param.name; });
+
+struct FamilyRule {
+  const char* name;
+  v1::Architecture architecture;
+  std::vector<std::string> flags;
+  const char* option;  // that is at fault; empty: none
+};
+
+class FamilyRules : public ::testing::TestWithParam<FamilyRule> {};
+
+TEST_P(FamilyRules, NameTheOptionAtFault) {
+  const std::vector<Violation> found =
+      ValidateTraining(GetParam().architecture, ConfigWith(GetParam().flags));
+  if (*GetParam().option == '\0') {
+    EXPECT_THAT(found, IsEmpty());
+  } else {
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_THAT(found[0].field, ::testing::EndsWith(GetParam().option));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, FamilyRules,
+    ::testing::Values(
+        FamilyRule{"ScaleNeedsV",
+                   v1::ARCHITECTURE_SD2,
+                   {"--scale_v_pred_loss_like_noise_pred"},
+                   "scale_v_pred_loss_like_noise_pred"},
+        FamilyRule{
+            "Scale",
+            v1::ARCHITECTURE_SD2,
+            {"--scale_v_pred_loss_like_noise_pred", "--v_parameterization"},
+            ""},
+        FamilyRule{"LikeVBesideV",
+                   v1::ARCHITECTURE_SDXL,
+                   {"--v_pred_like_loss", "0.2", "--v_parameterization"},
+                   "v_pred_like_loss"},
+        FamilyRule{"SnrOfAFlow",
+                   v1::ARCHITECTURE_SD3,
+                   {"--loss_type", "huber", "--huber_schedule", "snr"},
+                   "huber_schedule"},
+        FamilyRule{"HuberOfAFlow",
+                   v1::ARCHITECTURE_FLUX,
+                   {"--loss_type", "huber"},
+                   ""},
+        FamilyRule{"ShiftOfAnother",
+                   v1::ARCHITECTURE_FLUX,
+                   {"--timestep_sampling", "nextdit_shift"},
+                   "timestep_sampling"},
+        FamilyRule{"CachedAndTrained",
+                   v1::ARCHITECTURE_SDXL,
+                   {"--cache_text_encoder_outputs", "--train_text_encoder"},
+                   "cache_text_encoder_outputs"},
+        FamilyRule{"CachedT5",
+                   v1::ARCHITECTURE_SD3,
+                   {"--use_t5xxl_cache_only", "--train_text_encoder"},
+                   ""},
+        FamilyRule{
+            "T5Alone", v1::ARCHITECTURE_SD3, {"--train_t5xxl"}, "train_t5xxl"},
+        FamilyRule{"SwapAndOffload",
+                   v1::ARCHITECTURE_FLUX,
+                   {"--blocks_to_swap", "2", "--cpu_offload_checkpointing"},
+                   "cpu_offload_checkpointing"},
+        FamilyRule{"TooFewBlockRates",
+                   v1::ARCHITECTURE_SDXL,
+                   {"--block_lr", "1,2"},
+                   "block_lr"}),
     [](const auto& rule) { return rule.param.name; });
 
 TEST(OptionsValidateTest, ExactlyOneSourceOfImages) {

@@ -11,7 +11,7 @@
 #include "proto/cc/status_macros.h"
 #include "trainer/checkpoint/atomic_file.h"
 #include "trainer/checkpoint/safetensors_writer.h"
-#include "trainer/checkpoint/torch_save/torch_save_writer.h"
+#include "trainer/checkpoint/torch_save_writer.h"
 #include "trainer/job/failure.h"
 #include "trainer/train/record.h"
 

@@ -1,4 +1,4 @@
-#include "trainer/checkpoint/torch_save/torch_save_writer.h"
+#include "trainer/checkpoint/torch_save_writer.h"
 
 #include <caffe2/serialize/inline_container.h>
 
