@@ -66,10 +66,12 @@ LdmUnet::LdmUnet(const LdmUnetConfig& config) : config_(config) {
                                      torch::nn::SiLU(), Linear(width, width));
   register_module("time_embed", time_embed);
   if (config.label_channels > 0) {
-    label_emb = torch::nn::Sequential(
-        torch::nn::Sequential(Linear(config.label_channels, width),
-                              torch::nn::SiLU(), Linear(width, width)));
-    register_module("label_emb", label_emb);
+    label_emb = torch::nn::Sequential(Linear(config.label_channels, width),
+                                      torch::nn::SiLU(), Linear(width, width));
+    // One level down in the checkpoint: `label_emb.0.0`.
+    torch::nn::ModuleList outer;
+    outer->push_back(label_emb);
+    register_module("label_emb", outer);
   }
   register_module("input_blocks", input_blocks);
   register_module("middle_block", middle_block);
