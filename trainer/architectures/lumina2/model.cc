@@ -1,146 +1,158 @@
 #include "trainer/architectures/lumina2/model.h"
 
-#include "trainer/memory/activation_checkpoint.h"
-#include "trainer/nn/timestep_embedding.h"
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "proto/cc/status_macros.h"
+#include "trainer/architectures/components/load_vae.h"
+#include "trainer/architectures/components/stored_types.h"
+#include "trainer/architectures/known_checkpoints.h"
+#include "trainer/architectures/lumina2/conditioner.h"
+#include "trainer/architectures/lumina2/keys.h"
+#include "trainer/architectures/lumina2/recipe.h"
+#include "trainer/architectures/lumina2/text_encoder.h"
+#include "trainer/architectures/lumina2/transformer.h"
+#include "trainer/checkpoint/state_loader.h"
 
 namespace atelier::trainer::lumina2 {
 namespace {
 
-constexpr int64_t kSinusoidWidth = 256;
-constexpr double kCaptionNormEps = 1e-5;
-constexpr int64_t kMaxCaption = 300;  // positions of the first rotary axis
+constexpr int64_t kPatchCells = 4;  // 2 x 2
+constexpr char kUnusedNorm[] = "norm_final.weight";
 
-// [B, L + rows * columns, 3]: caption token k at (k, 0, 0), a patch at
-// (length of its caption, row, column).
-Tensor PositionIds(const Tensor& mask, int64_t rows, int64_t columns) {
-  const int64_t batch = mask.size(0);
-  const int64_t words = mask.size(1);
-  const auto options = torch::dtype(torch::kInt64).device(mask.device());
-  const Tensor none = torch::zeros({batch, words}, options);
-  const Tensor caption = torch::stack(
-      {torch::arange(words, options).expand({batch, words}), none, none}, -1);
-  const Tensor lengths = mask.to(torch::kInt64).sum(1);
-  const Tensor shape = torch::zeros({batch, rows, columns}, options);
-  const Tensor image =
-      torch::stack({shape + lengths.view({batch, 1, 1}),
-                    shape + torch::arange(rows, options).view({1, rows, 1}),
-                    shape + torch::arange(columns, options)},
-                   -1);
-  return torch::cat({caption, image.flatten(1, 2)}, 1);
+// Collects what the sources give to a model.
+class Loader {
+ public:
+  Loader(const ModelSources& sources, const NextDitLayout& layout,
+         const ModelOptions& options)
+      : sources_(sources),
+        main_(*sources.main),
+        layout_(layout),
+        options_(options),
+        config_(ReadNextDitConfig(main_.index(), layout)) {}
+
+  absl::StatusOr<Model> Load() {
+    RETURN_IF_ERROR(CheckSizes());
+    RETURN_IF_ERROR(CheckCaptions());
+    RETURN_IF_ERROR(LoadTransformer());
+    RETURN_IF_ERROR(LoadText());
+    VaeLoadOptions vae;
+    vae.scaling = kLatentScaling;
+    vae.latent_channels = latent_channels();
+    ASSIGN_OR_RETURN(LoadedVae loaded, LoadVae(sources_, vae));
+    model_.vae = std::move(loaded.autoencoder.vae);
+    ASSIGN_OR_RETURN(model_.recipe, MakeRecipe(latent_channels(), options_));
+    return std::move(model_);
+  }
+
+ private:
+  int64_t latent_channels() const {
+    return config_.patch_channels / kPatchCells;
+  }
+  absl::Status CheckSizes() const;
+  absl::Status CheckCaptions() const;
+  absl::Status LoadTransformer();
+  absl::Status LoadText();
+
+  const ModelSources& sources_;
+  const CheckpointSource& main_;
+  NextDitLayout layout_;
+  const ModelOptions& options_;
+  NextDitConfig config_;
+  Model model_;
+};
+
+absl::Status Loader::CheckSizes() const {
+  if (config_.width % kHeadDim != 0 ||
+      config_.patch_channels % kPatchCells != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(main_.path(), ": the transformer is ", config_.width,
+                     " wide and takes ", config_.patch_channels,
+                     " channels a patch; expected multiples of ", kHeadDim,
+                     " and ", kPatchCells));
+  }
+  if (config_.key_value_heads < 1 ||
+      config_.heads % config_.key_value_heads != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(main_.path(), ": the transformer has ", config_.heads,
+                     " heads of queries and ", config_.key_value_heads,
+                     " of keys; expected a multiple"));
+  }
+  return absl::OkStatus();
 }
 
-// [B, C, h, w] -> [B, h/2 * w/2, 4C], channels innermost.
-Tensor PackPatches(const Tensor& latents) {
-  return latents.unflatten(3, {-1, 2})
-      .unflatten(2, {-1, 2})
-      .permute({0, 2, 4, 3, 5, 1})
-      .flatten(3)
-      .flatten(1, 2);
+absl::Status Loader::CheckCaptions() const {
+  const int64_t length = options_.gemma2_max_token_length;
+  if (length >= 1 && length < kMaxCaption) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "gemma2_max_token_length is ", length, "; must be from 1 to ",
+      kMaxCaption - 1, ", the caption positions that the model has"));
 }
 
-Tensor UnpackPatches(const Tensor& tokens, int64_t rows, int64_t columns) {
-  return tokens.unflatten(2, {2, 2, -1})
-      .unflatten(1, {rows, columns})
-      .permute({0, 5, 1, 3, 2, 4})
-      .flatten(4, 5)
-      .flatten(2, 3);
+absl::Status Loader::LoadTransformer() {
+  const auto transformer = std::make_shared<NextDitImpl>(config_);
+  transformer->norm_final->weight.fill_(1);
+  ASSIGN_OR_RETURN(const KeyMap keys, KeyMap::Make(DiffusersKeys(config_)));
+  StateLoadOptions load;
+  load.what = "the transformer of Lumina Image 2";
+  load.prefix = layout_.prefix;
+  if (layout_.is_diffusers) load.keys = &keys;
+  load.may_miss = {kUnusedNorm};
+  // Other parts of a whole model whose transformer has no prefix.
+  load.may_ignore = {"text_encoders.*", "vae.*"};
+  ASSIGN_OR_RETURN(const StateLoadResult state,
+                   LoadState(main_, load, *transformer));
+  ASSIGN_OR_RETURN(model_.source_dtypes, StoredTypes(main_, load, state));
+  if (layout_.is_diffusers) {
+    // Readers of the original layout expect the norm that Diffusers drops.
+    model_.source_dtypes[kUnusedNorm] =
+        model_.source_dtypes.at("x_embedder.weight");
+  }
+  AllowTraining(*transformer);
+  transformer->norm_final->weight.requires_grad_(false);
+  model_.denoiser = transformer;
+  return absl::OkStatus();
 }
 
-void CheckShapes(const Tensor& latents, const Conditioning& conditioning) {
-  TORCH_CHECK(latents.dim() == 4 && latents.size(2) % 2 == 0 &&
-                  latents.size(3) % 2 == 0,
-              "Lumina takes latents [B, C, h, w] with even sides, got ",
-              latents.sizes());
-  TORCH_CHECK(
-      conditioning.context.defined() && conditioning.context_mask.defined(),
-      "Lumina needs a context and its mask");
-  TORCH_CHECK(conditioning.context.size(1) < kMaxCaption,
-              "Lumina takes captions of fewer than ", kMaxCaption,
-              " tokens, got ", conditioning.context.size(1));
+absl::Status Loader::LoadText() {
+  ASSIGN_OR_RETURN(LoadedGemma2 gemma,
+                   LoadGemma2(sources_, options_, config_.caption_width));
+  Gemma2TextOptions text;
+  text.length = options_.gemma2_max_token_length;
+  text.system_prompt = options_.system_prompt;
+  model_.conditioner = std::make_unique<Gemma2Conditioner>(
+      std::move(gemma.tokenizer), std::move(gemma.encoder), text);
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-struct NextDitImpl::TimestepEmbedderImpl : torch::nn::Module {
-  explicit TimestepEmbedderImpl(int64_t width)
-      : mlp(register_module(
-            "mlp",
-            torch::nn::Sequential(Linear(kSinusoidWidth, width),
-                                  torch::nn::SiLU(), Linear(width, width)))) {}
-
-  torch::nn::Sequential mlp;
-};
-
-NextDitImpl::NextDitImpl(const NextDitConfig& config)
-    : x_embedder(register_module("x_embedder",
-                                 Linear(config.patch_channels, config.width))),
-      noise_refiner(register_module("noise_refiner", torch::nn::ModuleList())),
-      context_refiner(
-          register_module("context_refiner", torch::nn::ModuleList())),
-      t_embedder(register_module(
-          "t_embedder",
-          std::make_shared<TimestepEmbedderImpl>(config.modulation_width))),
-      cap_embedder(register_module(
-          "cap_embedder",
-          torch::nn::Sequential(RmsNorm(config.caption_width, kCaptionNormEps),
-                                Linear(config.caption_width, config.width)))),
-      layers(register_module("layers", torch::nn::ModuleList())),
-      norm_final(register_module("norm_final",
-                                 RmsNorm(config.width, kCaptionNormEps))),
-      final_layer(register_module("final_layer", FinalLayer(config))) {
-  for (int64_t i = 0; i < config.noise_refiners; ++i) {
-    noise_refiner->push_back(TransformerBlock(config, true));
+absl::StatusOr<Model> Load(const ModelSources& sources,
+                           const ModelOptions& options) {
+  const TensorIndex& index = sources.main->index();
+  const std::optional<NextDitLayout> layout = FindNextDit(index);
+  if (!layout.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        sources.main->path(), " is not a Lumina Image 2 model; it seems to be ",
+        DescribeCheckpoint(index)));
   }
-  for (int64_t i = 0; i < config.context_refiners; ++i) {
-    context_refiner->push_back(TransformerBlock(config, false));
-  }
-  for (int64_t i = 0; i < config.layers; ++i) {
-    layers->push_back(TransformerBlock(config, true));
-  }
+  return Loader(sources, *layout, options).Load();
 }
 
-Tensor NextDitImpl::Run(torch::nn::ModuleList& blocks, Tensor x,
-                        const Tensor& modulation, const Tensor& rope,
-                        const Tensor& mask) {
-  for (const auto& module : *blocks) {
-    auto& block = *module->as<TransformerBlockImpl>();
-    x = RunBlock(gradient_checkpointing_, block,
-                 [&block, rope, mask](const std::vector<Tensor>& inputs) {
-                   return block.forward(inputs[0], inputs[1], rope, mask);
-                 },
-                 {x, modulation});
+std::vector<ExportedFile> ExportFiles(
+    const Model& model, const std::set<std::string>& /*trained*/) {
+  std::map<std::string, Tensor> tensors;
+  for (const auto& parameter : model.denoiser->named_parameters()) {
+    tensors[parameter.key()] = parameter.value();
   }
-  return x;
-}
-
-Tensor NextDitImpl::forward(const Tensor& latents, const Tensor& timesteps,
-                            const Conditioning& conditioning) {
-  CheckShapes(latents, conditioning);
-  const int64_t rows = latents.size(2) / 2;
-  const int64_t columns = latents.size(3) / 2;
-  const int64_t words = conditioning.context.size(1);
-  const Tensor seen = conditioning.context_mask.to(torch::kBool);
-  // The model's time runs from noise (0) to image (1).
-  const Tensor sinusoid =
-      TimestepEmbedding(1 - timesteps.to(torch::kFloat32) / 1000,
-                        kSinusoidWidth)
-          .to(x_embedder->weight.scalar_type());
-  const Tensor modulation = t_embedder->mlp->forward(sinusoid);
-  const Tensor rope = RotaryTable(PositionIds(seen, rows, columns));
-  const Tensor caption_keys = seen.unsqueeze(1).unsqueeze(1);
-  const Tensor caption =
-      Run(context_refiner, cap_embedder->forward(conditioning.context),
-          modulation, rope.slice(1, 0, words), caption_keys);
-  const Tensor image = Run(noise_refiner, x_embedder(PackPatches(latents)),
-                           modulation, rope.slice(1, words), {});
-  // Padded caption tokens stay in place and are hidden as keys: the same as
-  // leaving them out, since positions are given and not counted.
-  const Tensor keys =
-      torch::cat({seen, seen.new_ones({seen.size(0), rows * columns})}, 1);
-  const Tensor tokens = Run(layers, torch::cat({caption, image}, 1), modulation,
-                            rope, keys.unsqueeze(1).unsqueeze(1));
-  return UnpackPatches(final_layer(tokens.slice(1, words), modulation), rows,
-                       columns);
+  ExportedFile file;
+  for (const auto& [name, dtype] : model.source_dtypes) {
+    file.tensors.push_back({name, tensors.at(name), dtype});
+  }
+  return {file};
 }
 
 }  // namespace atelier::trainer::lumina2

@@ -1,43 +1,35 @@
-// Lumina Image 2's transformer (NextDiT): captions and patches are refined
-// apart, then go through the layers as one sequence.
-//
-// Source: Qin et al., arXiv 2503.21758. Members are named as in the published
-// checkpoint.
+// Lumina Image 2 as the training loop sees it: the functions of its row in the
+// registry.
 #pragma once
 
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
 #include "trainer/architectures/architecture.h"
-#include "trainer/architectures/lumina2/blocks.h"
 #include "trainer/architectures/lumina2/config.h"
 
 namespace atelier::trainer::lumina2 {
 
-class NextDitImpl : public Denoiser {
- public:
-  explicit NextDitImpl(const NextDitConfig& config);
+// Reads the transformer from a single file in the original layout, with or
+// without `model.diffusion_model.`, or from a Diffusers folder or the folder of
+// its transformer; Gemma 2 and the autoencoder from the files of the options
+// gemma2 and ae, or from the main checkpoint. As Architecture::load; only the
+// transformer is trained, and of it not `norm_final.weight`, which nothing
+// reads.
+//
+// Errors: INVALID_ARGUMENT for a checkpoint of another kind (saying which), for
+// names and shapes that do not fit (naming them), for parts that do not fit
+// each other and for captions that would be too long; NOT_FOUND for parts and
+// tokenizers that are nowhere; DATA_LOSS for weights that are not finite.
+absl::StatusOr<Model> Load(const ModelSources& sources,
+                           const ModelOptions& options);
 
-  // Shapes: latents [B, 16, h, w] with even sides, timesteps [B] in 0..1000
-  // (1000 is pure noise); context [B, L, 2304], context_mask [B, L]. Returns
-  // the velocity towards the image, latents - noise.
-  Tensor forward(const Tensor& latents, const Tensor& timesteps,
-                 const Conditioning& conditioning) override;
-  void SetGradientCheckpointing(bool enabled) override {
-    gradient_checkpointing_ = enabled;
-  }
-
-  struct TimestepEmbedderImpl;
-  Linear x_embedder;
-  torch::nn::ModuleList noise_refiner, context_refiner;
-  std::shared_ptr<TimestepEmbedderImpl> t_embedder;
-  torch::nn::Sequential cap_embedder;
-  torch::nn::ModuleList layers;
-  RmsNorm norm_final;  // in the checkpoint, never used
-  FinalLayer final_layer;
-
- private:
-  Tensor Run(torch::nn::ModuleList& blocks, Tensor x, const Tensor& modulation,
-             const Tensor& rope, const Tensor& mask);
-
-  bool gradient_checkpointing_ = false;
-};
+// As Architecture::export_files: one file with the transformer alone, in the
+// original names without a prefix. What was stored in fp8 is saved in bf16.
+std::vector<ExportedFile> ExportFiles(const Model& model,
+                                      const std::set<std::string>& trained);
 
 }  // namespace atelier::trainer::lumina2
