@@ -80,11 +80,11 @@ LdmUnetConfig UnetConfig(const TinyModelOptions& options) {
   config.time_channels = 4 * options.unet_channels.front();
   config.context_channels = options.text_width;
   config.channels = options.unet_channels;
-  for (const bool attention : sd1::UnetFamily().has_attention) {
+  for (const bool attention : sd1::Family().unet.has_attention) {
     config.depths.push_back(attention ? 1 : 0);
   }
-  config.heads = sd1::UnetFamily().heads;
-  config.head_channels = sd1::UnetFamily().head_channels;
+  config.heads = sd1::Family().unet.heads;
+  config.head_channels = sd1::Family().unet.head_channels;
   return config;
 }
 
@@ -93,7 +93,7 @@ LdmUnetConfig UnetConfig(const TinyModelOptions& options) {
 std::map<std::string, Tensor> TinyStableDiffusion(
     const TinyModelOptions& options) {
   std::map<std::string, Tensor> tensors;
-  AddModule(LdmUnet(UnetConfig(options)), sd1::kUnetPrefix, options, tensors);
+  AddModule(LdmUnet(UnetConfig(options)), kLdmUnetPrefix, options, tensors);
   ClipTextConfig text;
   text.width = options.text_width;
   text.mlp_width = 4 * options.text_width;
@@ -101,8 +101,8 @@ std::map<std::string, Tensor> TinyStableDiffusion(
   AddModule(ClipTextModel(text), sd1::kTextPrefix, options, tensors);
   AutoencoderConfig vae;
   vae.channels = options.vae_channels;
-  vae.scaling = sd1::kLatentScaling;
-  AddModule(AutoencoderKl(vae), sd1::kVaePrefix, options, tensors);
+  vae.scaling = sd1::Family().scaling;
+  AddModule(AutoencoderKl(vae), kLdmVaePrefix, options, tensors);
   tensors[absl::StrCat(sd1::kTextPrefix,
                        "text_model.embeddings.position_ids")] =
       torch::arange(text.positions, torch::kInt64).unsqueeze(0);

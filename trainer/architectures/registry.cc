@@ -4,7 +4,12 @@
 #include "absl/strings/str_join.h"
 
 #include "trainer/architectures/architecture.h"
+#include "trainer/architectures/flux/model.h"
+#include "trainer/architectures/lumina2/model.h"
 #include "trainer/architectures/sd1/model.h"
+#include "trainer/architectures/sd2/model.h"
+#include "trainer/architectures/sd3/model.h"
+#include "trainer/architectures/sdxl/model.h"
 
 namespace atelier::trainer {
 namespace {
@@ -17,11 +22,78 @@ const Architecture kArchitectures[] = {
         .name = "sd1",
         .detect = sd1::Detect,
         .load = sd1::Load,
-        .export_tensors = sd1::ExportTensors,
+        .export_files = sd1::ExportFiles,
+        .export_diffusers = sd1::ExportDiffusers,
         .modelspec_architecture = "stable-diffusion-v1",
         .modelspec_implementation = kStabilityImplementation,
         .latent_scale = 8,
         .bucket_step_px = 8,
+    },
+    {
+        .name = "sd2",
+        .detect = sd2::Detect,
+        .load = sd2::Load,
+        .export_files = sd2::ExportFiles,
+        .export_diffusers = sd2::ExportDiffusers,
+        .modelspec_architecture = "stable-diffusion-v2-512",
+        .modelspec_implementation = kStabilityImplementation,
+        .latent_scale = 8,
+        .bucket_step_px = 8,
+    },
+    {
+        .name = "sdxl",
+        .detect = sdxl::Detect,
+        .load = sdxl::Load,
+        .export_files = sdxl::ExportFiles,
+        .export_diffusers = sdxl::ExportDiffusers,
+        .preview = {.width = 1024, .height = 1024},
+        .block_of = sdxl::BlockOf,
+        .blocks = sdxl::kBlocks,
+        .modelspec_architecture = "stable-diffusion-xl-v1-base",
+        .modelspec_implementation = kStabilityImplementation,
+        .latent_scale = 8,
+        .bucket_step_px = 32,
+    },
+    {
+        .name = "sd3",
+        .detect = sd3::Detect,
+        .load = sd3::Load,
+        .export_files = sd3::ExportFiles,
+        .denoiser_name = "transformer",
+        .preview = {.width = 512, .height = 512, .steps = 30, .cfg_scale = 7.5},
+        .modelspec_architecture = "stable-diffusion-3-medium",
+        .modelspec_implementation = kStabilityImplementation,
+        .latent_scale = 8,
+        .bucket_step_px = 8,
+    },
+    {
+        .name = "flux",
+        .detect = flux::Detect,
+        .load = flux::Load,
+        .export_files = flux::ExportFiles,
+        .denoiser_name = "transformer",
+        .preview = {.steps = 20, .cfg_scale = 1, .size_multiple = 16},
+        .modelspec_architecture = "flux-1-dev",
+        .modelspec_implementation = "https://github.com/black-forest-labs/flux",
+        .latent_scale = 8,
+        .bucket_step_px = 16,
+    },
+    {
+        .name = "lumina2",
+        .detect = lumina2::Detect,
+        .load = lumina2::Load,
+        .export_files = lumina2::ExportFiles,
+        .denoiser_name = "transformer",
+        .preview = {.width = 1024,
+                    .height = 1024,
+                    .steps = 36,
+                    .cfg_scale = 3.5,
+                    .size_multiple = 16},
+        .modelspec_architecture = "lumina-2",
+        .modelspec_implementation =
+            "https://github.com/Alpha-VLLM/Lumina-Image-2.0",
+        .latent_scale = 8,
+        .bucket_step_px = 16,
     },
 };
 

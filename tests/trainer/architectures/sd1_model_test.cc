@@ -4,6 +4,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/trainer/architectures/memory_source.h"
+#include "tests/trainer/architectures/tiny_ldm.h"
 #include "tests/trainer/architectures/tiny_model.h"
 #include "trainer/architectures/ldm_unet/unet.h"
 #include "trainer/architectures/sd1/model.h"
@@ -12,6 +13,7 @@ namespace atelier::trainer::sd1 {
 namespace {
 
 using ::atelier::trainer::testing::MemorySource;
+using ::atelier::trainer::testing::SourcesOf;
 using ::atelier::trainer::testing::TinyOptions;
 using ::atelier::trainer::testing::TinySd1Tensors;
 using ::testing::HasSubstr;
@@ -19,7 +21,7 @@ using ::testing::HasSubstr;
 std::string LoadError(const std::map<std::string, Tensor>& tensors,
                       const ModelOptions& options) {
   const MemorySource source(tensors);
-  const auto model = Load(source, nullptr, options);
+  const auto model = Load(SourcesOf(source), options);
   return model.ok() ? "" : std::string(model.status().message());
 }
 
@@ -37,29 +39,30 @@ std::map<std::string, Tensor> WithBareTextNames() {
 TEST(Sd1ModelTest, TakesTextNamesWithoutTextModelAndKeepsThem) {
   const auto tensors = WithBareTextNames();
   const MemorySource source(tensors);
-  const auto model = Load(source, nullptr, TinyOptions());
+  const auto model = Load(SourcesOf(source), TinyOptions());
   ASSERT_TRUE(model.ok()) << model.status();
   std::vector<std::string> exported, expected;
-  for (const auto& entry : ExportTensors(*model)) {
+  const auto files = ExportFiles(*model, {});
+  for (const auto& entry : files[0].tensors) {
     exported.push_back(entry.name);
   }
   for (const auto& [name, tensor] : tensors) expected.push_back(name);
   EXPECT_EQ(exported, expected);
 }
 
-TEST(Sd1ModelTest, LoadsIntoFp32WithoutGradients) {
+TEST(Sd1ModelTest, LoadsIntoFp32ReadyForTraining) {
   const MemorySource source(TinySd1Tensors());
-  const auto model = Load(source, nullptr, TinyOptions());
+  const auto model = Load(SourcesOf(source), TinyOptions());
   ASSERT_TRUE(model.ok()) << model.status();
   for (const Tensor& parameter : model->denoiser->parameters()) {
     EXPECT_EQ(parameter.scalar_type(), torch::kFloat32);
-    EXPECT_FALSE(parameter.requires_grad());
+    EXPECT_TRUE(parameter.requires_grad());
   }
 }
 
 TEST(Sd1ModelTest, KeepsCopiesOfWhatNoModuleHolds) {
   const MemorySource source(TinySd1Tensors());
-  const auto model = Load(source, nullptr, TinyOptions());
+  const auto model = Load(SourcesOf(source), TinyOptions());
   ASSERT_TRUE(model.ok()) << model.status();
   ASSERT_TRUE(model->untouched.contains("model_ema.decay"));
   const Tensor stored = source.Read("model_ema.decay").value();
@@ -98,37 +101,39 @@ TEST(Sd1ModelTest, NamesWeightsThatAreNotFinite) {
 TEST(Sd1ModelTest, NamesAnAutoencoderThatIsMissing) {
   auto tensors = TinySd1Tensors();
   std::erase_if(tensors, [](const auto& entry) {
-    return entry.first.starts_with(kVaePrefix);
+    return entry.first.starts_with(kLdmVaePrefix);
   });
   EXPECT_THAT(LoadError(tensors, TinyOptions()),
-              HasSubstr("holds no autoencoder"));
+              HasSubstr("comes without the autoencoder"));
 }
 
 TEST(Sd1ModelTest, EncodesLongCaptionsInRows) {
   ModelOptions options = TinyOptions();
   options.max_token_length = 150;
   const MemorySource source(TinySd1Tensors());
-  const auto model = Load(source, nullptr, options);
+  const auto model = Load(SourcesOf(source), options);
   ASSERT_TRUE(model.ok()) << model.status();
   const std::vector<std::string> captions = {std::string(200, 'a'), "b"};
-  const Conditioning conditioning = model->conditioner->Encode(captions, {});
-  EXPECT_EQ(conditioning.context.sizes(), at::IntArrayRef({2, 152, 64}));
+  const EncodedText text =
+      model->conditioner->Encode(captions, EncoderChoice::kAll);
+  EXPECT_EQ(text[0].sizes(), at::IntArrayRef({2, 152, 64}));
 }
 
 TEST(Sd1ModelTest, EncodesWithoutPaddingWhenAsked) {
   ModelOptions options = TinyOptions();
   options.no_token_padding = true;
   const MemorySource source(TinySd1Tensors());
-  const auto model = Load(source, nullptr, options);
+  const auto model = Load(SourcesOf(source), options);
   ASSERT_TRUE(model.ok()) << model.status();
   const std::vector<std::string> captions = {"abc", "b"};
-  const Conditioning conditioning = model->conditioner->Encode(captions, {});
-  EXPECT_EQ(conditioning.context.sizes(), at::IntArrayRef({2, 5, 64}));
+  const EncodedText text =
+      model->conditioner->Encode(captions, EncoderChoice::kAll);
+  EXPECT_EQ(text[0].sizes(), at::IntArrayRef({2, 5, 64}));
 }
 
 TEST(LdmUnetTest, ComputesUnderAutocast) {
   const MemorySource source(TinySd1Tensors());
-  auto model = Load(source, nullptr, TinyOptions());
+  auto model = Load(SourcesOf(source), TinyOptions());
   ASSERT_TRUE(model.ok()) << model.status();
   Conditioning conditioning;
   conditioning.context = torch::randn({1, 77, 64});

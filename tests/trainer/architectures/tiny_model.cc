@@ -5,11 +5,12 @@
 
 #include "gtest/gtest.h"
 
-#include "trainer/architectures/ldm_unet/unet.h"
-#include "trainer/architectures/sd1/config.h"
-#include "trainer/text/clip_text_model.h"
+#include "tests/trainer/architectures/tiny_flux.h"
+#include "tests/trainer/architectures/tiny_ldm.h"
+#include "tests/trainer/architectures/tiny_lumina2.h"
+#include "tests/trainer/architectures/tiny_sd3.h"
+#include "tests/trainer/architectures/tiny_sentencepiece.h"
 #include "trainer/text/unicode.h"
-#include "trainer/vae/autoencoder_kl.h"
 
 namespace atelier::trainer::testing {
 
@@ -25,37 +26,6 @@ void AddRandomWeights(const std::string& prefix, torch::nn::Module& module,
         parameter.value().dim() == 1 && name.ends_with("weight");
     tensors[prefix + name] = (is_scale ? 1 + noise : noise).to(torch::kFloat16);
   }
-}
-
-std::map<std::string, Tensor> TinySd1Tensors() {
-  LdmUnetConfig unet;
-  unet.model_channels = 32;
-  unet.time_channels = 32;
-  unet.context_channels = 64;
-  unet.channels = {32, 32, 64, 64};
-  unet.depths = {1, 1, 1, 0};
-  unet.heads = 8;
-  ClipTextConfig text;
-  text.layers = 2;
-  text.width = 64;
-  text.mlp_width = 64;
-  text.vocabulary = 514;
-  AutoencoderConfig vae;
-  vae.channels = {32, 32};
-  vae.encoder_blocks = 1;
-  vae.decoder_blocks = 2;
-
-  std::map<std::string, Tensor> tensors;
-  LdmUnet unet_module(unet);
-  ClipTextModel text_module(text);
-  AutoencoderKl vae_module(vae);
-  AddRandomWeights(sd1::kUnetPrefix, unet_module, tensors);
-  AddRandomWeights(sd1::kTextPrefix, text_module, tensors);
-  AddRandomWeights(sd1::kVaePrefix, vae_module, tensors);
-  tensors["cond_stage_model.transformer.text_model.embeddings.position_ids"] =
-      torch::arange(77).unsqueeze(0);
-  tensors["model_ema.decay"] = torch::tensor(0.5);
-  return tensors;
 }
 
 std::string WriteTinyTokenizer(const std::string& folder) {
@@ -83,11 +53,20 @@ ModelOptions TinyOptions() {
   options.tokenizer_dir =
       ::testing::TempDir() + "/tiny_tokenizer." + std::to_string(getpid());
   WriteTinyTokenizer(options.tokenizer_dir + "/clip");
+  WriteTinySentencePiece(options.tokenizer_dir + "/t5/spiece.model",
+                         {"<pad>", "</s>", "<unk>"});
+  WriteTinySentencePiece(options.tokenizer_dir + "/gemma2/tokenizer.model",
+                         {"<pad>", "<eos>", "<bos>", "<unk>"});
   return options;
 }
 
 TinyArchitecture TinyArchitectureOf(const Architecture& architecture) {
-  if (architecture.name == "sd1") return {"sd1", TinySd1Tensors()};
+  if (architecture.name == "sd1") return {"sd1", TinySd1Tensors(), {}};
+  if (architecture.name == "sd2") return {"sd2", TinySd2Tensors(), {}};
+  if (architecture.name == "sdxl") return {"sdxl", TinySdxlTensors(), {}};
+  if (architecture.name == "sd3") return TinySd3();
+  if (architecture.name == "flux") return TinyFlux();
+  if (architecture.name == "lumina2") return TinyLumina2();
   ADD_FAILURE() << "no tiny checkpoint for " << architecture.name
                 << "; add one to tiny_model.cc";
   return {};

@@ -13,9 +13,6 @@ namespace atelier::trainer::testing {
 void AddRandomWeights(const std::string& prefix, torch::nn::Module& module,
                       std::map<std::string, Tensor>& tensors);
 
-// Every tensor of a whole model in the original layout, in half precision.
-std::map<std::string, Tensor> TinySd1Tensors();
-
 // Writes vocab.json and merges.txt; returns `folder`. Ids 512 and 513 are start
 // and end.
 std::string WriteTinyTokenizer(const std::string& folder);
@@ -27,6 +24,10 @@ ModelOptions TinyOptions();
 struct TinyArchitecture {
   std::string name;
   std::map<std::string, Tensor> tensors;
+  // Files of components, by the name of their option.
+  std::map<std::string, std::map<std::string, Tensor>> components;
+  // Stands in the names of some of the denoiser's tensors.
+  std::string part = ".middle_block.0.";
 };
 // One for each row of AllArchitectures().
 TinyArchitecture TinyArchitectureOf(const Architecture& architecture);

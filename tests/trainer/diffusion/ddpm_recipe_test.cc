@@ -3,8 +3,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "trainer/architectures/sd1/recipe.h"
-
 namespace atelier::trainer::ddpm_recipe_test {
 namespace {
 
@@ -27,6 +25,10 @@ class LinearDenoiser : public Denoiser {
 
   int calls = 0;
 };
+
+std::unique_ptr<Recipe> MakeRecipe(const DiffusionOptions& options) {
+  return std::make_unique<DdpmRecipe>(options, /*latent_channels=*/4);
+}
 
 DiffusionOptions EveryNoiseOption() {
   DiffusionOptions options;
@@ -58,14 +60,17 @@ PreviewRequest SmallRequest(const std::string& sampler) {
 
 Tensor Draw(const PreviewRequest& request) {
   LinearDenoiser denoiser;
-  const auto latents =
-      sd1::MakeRecipe({})->Preview(denoiser, request, torch::kCPU);
+  const auto latents = MakeRecipe({})->Preview(denoiser, request, torch::kCPU);
   EXPECT_TRUE(latents.ok()) << latents.status();
   return *latents;
 }
 
+NoiseLevels Levels(const std::vector<int64_t>& timesteps) {
+  return {torch::tensor(timesteps), Tensor()};
+}
+
 TEST(DdpmRecipeTest, DrawsOfASampleDoNotDependOnItsBatch) {
-  const auto recipe = sd1::MakeRecipe(EveryNoiseOption());
+  const auto recipe = MakeRecipe(EveryNoiseOption());
   const Tensor latents = Latents();
   const BatchRng whole = {5, 3, 10};
   const BatchRng alone = {5, 3, 12};  // the last sample of the batch
@@ -74,12 +79,15 @@ TEST(DdpmRecipeTest, DrawsOfASampleDoNotDependOnItsBatch) {
       recipe->SampleNoise(latents.slice(0, 2), alone);
   EXPECT_TRUE(in_batch.target.slice(0, 2).equal(by_itself.target));
   EXPECT_TRUE(in_batch.input.slice(0, 2).equal(by_itself.input));
-  EXPECT_TRUE(recipe->SampleTimesteps(3, whole).slice(0, 2).equal(
-      recipe->SampleTimesteps(1, alone)));
+  EXPECT_TRUE(
+      recipe->SampleNoiseLevels(latents, whole)
+          .timesteps.slice(0, 2)
+          .equal(
+              recipe->SampleNoiseLevels(latents.slice(0, 2), alone).timesteps));
 }
 
 TEST(DdpmRecipeTest, AnotherSeedStepOrSampleDrawsOtherNoise) {
-  const auto recipe = sd1::MakeRecipe({});
+  const auto recipe = MakeRecipe({});
   const Tensor latents = Latents();
   const Tensor noise = recipe->SampleNoise(latents, {5, 3, 10}).target;
   for (const BatchRng& other :
@@ -92,31 +100,29 @@ TEST(DdpmRecipeTest, InputIsPerturbedAndTargetIsNot) {
   DiffusionOptions options;
   const Tensor latents = Latents();
   const BatchRng rng = {5, 3, 10};
-  const Tensor plain =
-      sd1::MakeRecipe(options)->SampleNoise(latents, rng).input;
+  const Tensor plain = MakeRecipe(options)->SampleNoise(latents, rng).input;
   options.ip_noise_gamma = 0.1;
-  const Recipe::Noise noise =
-      sd1::MakeRecipe(options)->SampleNoise(latents, rng);
+  const Recipe::Noise noise = MakeRecipe(options)->SampleNoise(latents, rng);
   EXPECT_TRUE(noise.target.equal(plain));
   EXPECT_NEAR((noise.input - plain).std().item<double>(), 0.1, 0.02);
 }
 
 TEST(DdpmRecipeTest, LossOfEachSampleIsWeighted) {
-  const auto recipe = sd1::MakeRecipe({});
+  const auto recipe = MakeRecipe({});
   const Tensor output = torch::ones({2, 4, 2, 2});
   const Tensor target = torch::zeros({2, 4, 2, 2});
-  const Tensor loss = recipe->Loss(output, target, torch::tensor({5, 900}),
+  const Tensor loss = recipe->Loss(output, target, Levels({5, 900}),
                                    torch::tensor({1.0f, 0.5f}), Tensor());
   EXPECT_FLOAT_EQ(loss.item<float>(), 0.75);
 }
 
 TEST(DdpmRecipeTest, MaskWeighsTheElements) {
-  const auto recipe = sd1::MakeRecipe({});
+  const auto recipe = MakeRecipe({});
   Tensor mask = torch::zeros({1, 1, 16, 16});
   mask.slice(3, 0, 8).fill_(1);  // the left half
   const Tensor loss =
       recipe->Loss(torch::ones({1, 4, 2, 2}), torch::zeros({1, 4, 2, 2}),
-                   torch::tensor({5}), torch::ones({1}), mask);
+                   Levels({5}), torch::ones({1}), mask);
   EXPECT_FLOAT_EQ(loss.item<float>(), 0.5);
 }
 
@@ -125,11 +131,11 @@ TEST(DdpmRecipeTest, LossIsFp32AndDifferentiable) {
   options.loss_type = LossType::kHuber;
   options.min_snr_gamma = 5;
   options.zero_terminal_snr = true;
-  const auto recipe = sd1::MakeRecipe(options);
+  const auto recipe = MakeRecipe(options);
   const Tensor output =
       torch::ones({2, 4, 2, 2}, torch::kBFloat16).set_requires_grad(true);
   const Tensor loss =
-      recipe->Loss(output, torch::zeros({2, 4, 2, 2}), torch::tensor({0, 999}),
+      recipe->Loss(output, torch::zeros({2, 4, 2, 2}), Levels({0, 999}),
                    torch::ones({2}), Tensor());
   loss.backward();
   EXPECT_EQ(loss.scalar_type(), torch::kFloat32);
@@ -137,7 +143,7 @@ TEST(DdpmRecipeTest, LossIsFp32AndDifferentiable) {
 }
 
 TEST(DdpmRecipePreviewTest, SameSeedDrawsTheSamePicture) {
-  for (const std::string& sampler : sd1::MakeRecipe({})->Samplers()) {
+  for (const std::string& sampler : MakeRecipe({})->Samplers()) {
     PreviewRequest request = SmallRequest(sampler);
     const Tensor first = Draw(request);
     EXPECT_EQ(first.sizes(), at::IntArrayRef({1, 4, 16, 8}));
@@ -162,8 +168,7 @@ TEST(DdpmRecipePreviewTest, ScaleOfOneNeedsNoNegativePrompt) {
   request.cfg_scale = 1;
   request.negative = {};
   LinearDenoiser denoiser;
-  ASSERT_TRUE(
-      sd1::MakeRecipe({})->Preview(denoiser, request, torch::kCPU).ok());
+  ASSERT_TRUE(MakeRecipe({})->Preview(denoiser, request, torch::kCPU).ok());
   EXPECT_EQ(denoiser.calls, request.steps);
 }
 
@@ -173,7 +178,7 @@ TEST(DdpmRecipePreviewTest, ZeroTerminalSnrSamplesFromPureNoise) {
   for (const PredictionType type :
        {PredictionType::kEpsilon, PredictionType::kVelocity}) {
     options.prediction_type = type;
-    const auto recipe = sd1::MakeRecipe(options);
+    const auto recipe = MakeRecipe(options);
     for (const std::string& sampler : recipe->Samplers()) {
       LinearDenoiser denoiser;
       const auto latents =
@@ -189,7 +194,7 @@ TEST(DdpmRecipePreviewTest, ImpossibleRequestsAreRefusedByName) {
                                  const std::string& reason) {
     LinearDenoiser denoiser;
     const auto latents =
-        sd1::MakeRecipe({})->Preview(denoiser, request, torch::kCPU);
+        MakeRecipe({})->Preview(denoiser, request, torch::kCPU);
     EXPECT_EQ(latents.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(latents.status().message()), HasSubstr(reason));
   };

@@ -35,8 +35,10 @@ DdpmRecipe::DdpmRecipe(const DiffusionOptions& options, int64_t latent_channels)
       schedule_(MakeNoiseSchedule(options.zero_terminal_snr)),
       snr_(WithoutZeroSnr(schedule_.snr)) {}
 
-Tensor DdpmRecipe::SampleTimesteps(int64_t batch, const BatchRng& rng) const {
-  return TimestepsFrom(rng.Uniform(RngPurpose::kTimestep, {batch}), options_);
+NoiseLevels DdpmRecipe::SampleNoiseLevels(const Tensor& latents,
+                                          const BatchRng& rng) const {
+  const Tensor draws = rng.Uniform(RngPurpose::kTimestep, {latents.size(0)});
+  return {TimestepsFrom(draws, options_), Tensor()};
 }
 
 Recipe::Noise DdpmRecipe::SampleNoise(const Tensor& latents,
@@ -103,20 +105,21 @@ Tensor DdpmRecipe::WithPerturbation(const Tensor& noise,
 }
 
 Tensor DdpmRecipe::AddNoise(const Tensor& latents, const Tensor& noise,
-                            const Tensor& timesteps) const {
-  return trainer::AddNoise(schedule_, latents, noise, timesteps);
+                            const NoiseLevels& levels) const {
+  return trainer::AddNoise(schedule_, latents, noise, levels.timesteps);
 }
 
 Tensor DdpmRecipe::Target(const Tensor& latents, const Tensor& noise,
-                          const Tensor& timesteps) const {
+                          const NoiseLevels& levels) const {
   return PredictionTarget(options_.prediction_type, schedule_, latents, noise,
-                          timesteps);
+                          levels.timesteps);
 }
 
-Tensor DdpmRecipe::Loss(const Tensor& output, const Tensor& target,
-                        const Tensor& timesteps, const Tensor& loss_weights,
+Tensor DdpmRecipe::Loss(const Tensor& prediction, const Tensor& target,
+                        const NoiseLevels& levels, const Tensor& loss_weights,
                         const Tensor& loss_mask) const {
-  Tensor loss = ElementLoss(options_.loss_type, output.to(torch::kFloat32),
+  const Tensor& timesteps = levels.timesteps;
+  Tensor loss = ElementLoss(options_.loss_type, prediction.to(torch::kFloat32),
                             target.to(torch::kFloat32),
                             HuberThreshold(options_, schedule_, timesteps));
   if (loss_mask.defined()) loss = MaskedLoss(loss, loss_mask);

@@ -21,14 +21,15 @@ class DdpmRecipe : public Recipe {
   // `latent_channels` of the denoiser, for previews.
   DdpmRecipe(const DiffusionOptions& options, int64_t latent_channels);
 
-  Tensor SampleTimesteps(int64_t batch, const BatchRng& rng) const override;
+  NoiseLevels SampleNoiseLevels(const Tensor& latents,
+                                const BatchRng& rng) const override;
   Noise SampleNoise(const Tensor& latents, const BatchRng& rng) const override;
   Tensor AddNoise(const Tensor& latents, const Tensor& noise,
-                  const Tensor& timesteps) const override;
+                  const NoiseLevels& levels) const override;
   Tensor Target(const Tensor& latents, const Tensor& noise,
-                const Tensor& timesteps) const override;
-  Tensor Loss(const Tensor& output, const Tensor& target,
-              const Tensor& timesteps, const Tensor& loss_weights,
+                const NoiseLevels& levels) const override;
+  Tensor Loss(const Tensor& prediction, const Tensor& target,
+              const NoiseLevels& levels, const Tensor& loss_weights,
               const Tensor& loss_mask) const override;
 
   // Errors: INVALID_ARGUMENT for sizes, steps and samplers that do not exist.
@@ -36,6 +37,8 @@ class DdpmRecipe : public Recipe {
                                  const PreviewRequest& request,
                                  torch::Device device) const override;
   std::vector<std::string> Samplers() const override;
+
+  const DiffusionOptions& options() const { return options_; }
 
  private:
   Tensor WithOffset(const Tensor& noise, const Tensor& latents,

@@ -1,37 +1,29 @@
 #include "trainer/architectures/sd1/config.h"
 
-#include "absl/strings/match.h"
-
 #include "trainer/checkpoint/index_sizes.h"
 
 namespace atelier::trainer::sd1 {
-namespace {
 
-// In names of either layout.
-bool HasLinearProjection(const TensorIndex& index, const std::string& prefix) {
-  for (auto entry = index.lower_bound(prefix);
-       entry != index.end() && entry->first.starts_with(prefix); ++entry) {
-    if (absl::EndsWith(entry->first, ".proj_in.weight")) {
-      return entry->second.shape.size() == 2;
-    }
-  }
-  return false;
-}
-
-}  // namespace
-
-const LdmUnetFamily& UnetFamily() {
+const LdmFamily& Family() {
   static const auto* const kFamily = [] {
-    auto* family = new LdmUnetFamily();
-    family->has_attention = {true, true, true, false};
-    family->heads = 8;
+    auto* family = new LdmFamily();
+    family->name = "Stable Diffusion 1.x";
+    family->detect = Detect;
+    family->unet.has_attention = {true, true, true, false};
+    family->unet.heads = 8;
+    family->scaling = {0.18215, 0};  // as published in v1-inference.yaml
+    LdmTextPlace text;
+    text.what = "the text encoder";
+    text.prefix = kTextPrefix;
+    text.folder = "text_encoder";
+    text.tokenizer = "tokenizer";
+    text.pad_token = "<|endoftext|>";
+    family->text = {text};
+    family->pipeline = "StableDiffusionPipeline";
+    family->scheduler = "DDIMScheduler";
     return family;
   }();
   return *kFamily;
-}
-
-bool IsDiffusersFolder(const TensorIndex& index) {
-  return HasPrefix(index, "unet/");
 }
 
 std::optional<std::string> Detect(const TensorIndex& index) {
@@ -42,7 +34,7 @@ std::optional<std::string> Detect(const TensorIndex& index) {
     if (is_other || !HasPrefix(index, "unet/down_blocks.")) return {};
     return "Stable Diffusion 1.x, Diffusers folder";
   }
-  const std::string unet = kUnetPrefix;
+  const std::string unet = kLdmUnetPrefix;
   const bool is_other = HasPrefix(index, unet + "label_emb.") ||
                         HasPrefix(index, "cond_stage_model.model.") ||
                         HasPrefix(index, "conditioner.") ||

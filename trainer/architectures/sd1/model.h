@@ -2,6 +2,8 @@
 // in the registry.
 #pragma once
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,13 +18,16 @@ namespace atelier::trainer::sd1 {
 //
 // Errors: INVALID_ARGUMENT for a checkpoint of another kind (saying which), for
 // names and shapes that do not fit (naming them) and for options that the model
-// cannot follow; NOT_FOUND without tokenizer files; DATA_LOSS for weights that
-// are not finite.
-absl::StatusOr<Model> Load(const CheckpointSource& source,
-                           const CheckpointSource* vae,
+// cannot follow; NOT_FOUND for parts that are missing and without tokenizer
+// files; DATA_LOSS for weights that are not finite.
+absl::StatusOr<Model> Load(const ModelSources& sources,
                            const ModelOptions& options);
 
-// As Architecture::export_tensors.
-std::vector<NamedTensor> ExportTensors(const Model& model);
+// As Architecture::export_files: one file.
+std::vector<ExportedFile> ExportFiles(const Model& model,
+                                      const std::set<std::string>& trained);
+
+// As Architecture::export_diffusers.
+DiffusersExport ExportDiffusers(const Model& model);
 
 }  // namespace atelier::trainer::sd1

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lists every tensor of a published checkpoint with its shape, for full_size_test.cc.
+"""Lists every tensor of a published checkpoint with its shape, for the *_full_size_test.cc.
 
 usage: make_shapes.py [NAME...]      writes NAME.txt beside this file; all without a name
 
