@@ -5,7 +5,7 @@
 
 #include "tests/oracle/sd1_model.h"
 #include "tests/support/oracle.h"
-#include "trainer/architectures/sd1/keys.h"
+#include "trainer/architectures/sd1/config.h"
 #include "trainer/vae/load_autoencoder.h"
 
 namespace atelier::trainer::testing {
@@ -16,7 +16,8 @@ using ::testing::HasSubstr;
 std::map<std::string, Tensor> Export(const Model& model) {
   std::map<std::string, Tensor> tensors;
   const auto architecture = FindArchitecture("sd1").value();
-  for (const NamedTensor& entry : architecture->export_tensors(model)) {
+  const auto files = architecture->export_files(model, {});
+  for (const NamedTensor& entry : files[0].tensors) {
     EXPECT_TRUE(tensors.emplace(entry.name, entry.tensor).second) << entry.name;
   }
   return tensors;
@@ -75,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(All, Sd1Forms,
                                            "sd1/sd1.ckpt", "sd1/diffusers"));
 
 TEST(Sd1CheckpointOracle, TranslatesEveryDiffusersName) {
-  const KeyMap keys = KeyMap::Make(sd1::DiffusersKeys(4)).value();
+  const KeyMap keys = KeyMap::Make(LdmDiffusersKeys(sd1::Family(), {})).value();
   const auto json = LoadOracleJson("sd1/keymap.json");
   for (const std::string part : {"unet", "vae"}) {
     for (const auto& [name, original] : json[part].items()) {
@@ -145,8 +146,11 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Sd1CheckpointOracle, RefusesAnAutoencoderOfAnotherModel) {
   const auto sd1 = FindArchitecture("sd1").value();
   const auto source = OpenCheckpoint(OraclePath("sd1/sd1.safetensors")).value();
-  const auto vae = OpenCheckpoint(OraclePath("flux/ae.safetensors")).value();
-  const auto model = sd1->load(*source, vae.get(), Sd1Options());
+  ModelSources sources;
+  sources.main = source.get();
+  sources.components["vae"] =
+      OpenCheckpoint(OraclePath("flux/ae.safetensors")).value();
+  const auto model = sd1->load(sources, Sd1Options());
   EXPECT_THAT(std::string(model.status().message()),
               HasSubstr("latent channels"));
 }
@@ -154,9 +158,12 @@ TEST(Sd1CheckpointOracle, RefusesAnAutoencoderOfAnotherModel) {
 TEST(Sd1CheckpointOracle, TakesASeparateAutoencoder) {
   const auto sd1 = FindArchitecture("sd1").value();
   const auto source = OpenCheckpoint(OraclePath("sd1/sd1.safetensors")).value();
-  const auto other =
+  ModelSources sources;
+  sources.main = source.get();
+  sources.components["vae"] =
       OpenCheckpoint(OraclePath("sdxl/sdxl.safetensors")).value();
-  const auto model = sd1->load(*source, other.get(), Sd1Options());
+  const CheckpointSource* other = sources.Find("vae");
+  const auto model = sd1->load(sources, Sd1Options());
   ASSERT_TRUE(model.ok()) << model.status();
   const std::string name = "first_stage_model.decoder.conv_in.weight";
   EXPECT_TRUE(Export(*model)[name].equal(

@@ -22,21 +22,13 @@ inline absl::StatusOr<Model> LoadSd1(const std::string& name,
   if (!architecture.ok()) return architecture.status();
   auto source = OpenCheckpoint(OraclePath(name));
   if (!source.ok()) return source.status();
-  return (*architecture)->load(**source, nullptr, options);
+  ModelSources sources;
+  sources.main = source->get();
+  return (*architecture)->load(sources, options);
 }
 
-// With gradients for every parameter that can be trained.
 inline Model TrainableSd1(const ModelOptions& options = Sd1Options()) {
-  Model model = LoadSd1("sd1/sd1.safetensors", options).value();
-  for (Tensor& parameter : model.denoiser->parameters()) {
-    parameter.requires_grad_(true);
-  }
-  for (const TextEncoder& encoder : model.conditioner->TextEncoders()) {
-    for (Tensor& parameter : encoder.module->parameters()) {
-      parameter.requires_grad_(true);
-    }
-  }
-  return model;
+  return LoadSd1("sd1/sd1.safetensors", options).value();
 }
 
 }  // namespace atelier::trainer::testing

@@ -55,8 +55,15 @@ INSTANTIATE_TEST_SUITE_P(
         VaeCase{"sd1/diffusers/vae/diffusion_pytorch_model.safetensors",
                 "sd1",
                 {0.18215, 0}},
+        VaeCase{"sd2/sd2_768v.safetensors", "sd2", {0.18215, 0}},
+        VaeCase{"sd2/diffusers", "sd2", {0.18215, 0}},
         VaeCase{"sdxl/sdxl.safetensors", "sdxl", {0.13025, 0}},
+        VaeCase{"sdxl/diffusers", "sdxl", {0.13025, 0}},
         // Without quant_conv, alone in its file.
+        VaeCase{"sd3/sd3_medium_incl_clips_t5xxl.safetensors",
+                "sd3",
+                {1.5305, 0.0609}},
+        VaeCase{"sd3/diffusers", "sd3", {1.5305, 0.0609}},
         VaeCase{"flux/ae.safetensors", "flux", {0.3611, 0.1159}}));
 
 }  // namespace
