@@ -12,19 +12,19 @@ class ArchitectureConformance
     : public ::testing::TestWithParam<const Architecture*> {
  protected:
   ArchitectureConformance()
-      : source_(TinyArchitectureOf(*GetParam()).tensors) {}
+      : tiny_(TinyArchitectureOf(*GetParam())), source_(tiny_.tensors) {}
 
-  Model LoadTiny(const CheckpointSource& source) {
-    Model model = GetParam()->load(source, nullptr, TinyOptions()).value();
-    for (Tensor& parameter : model.denoiser->parameters()) {
-      parameter.requires_grad_(true);
+  // `source` with the components beside it.
+  ModelSources AllSources(const CheckpointSource& source) const {
+    ModelSources sources = SourcesOf(source);
+    for (const auto& [option, tensors] : tiny_.components) {
+      sources.components[option] = std::make_unique<MemorySource>(tensors);
     }
-    for (const TextEncoder& encoder : model.conditioner->TextEncoders()) {
-      for (Tensor& parameter : encoder.module->parameters()) {
-        parameter.requires_grad_(true);
-      }
-    }
-    return model;
+    return sources;
+  }
+
+  Model LoadTiny(const CheckpointSource& source) const {
+    return GetParam()->load(AllSources(source), TinyOptions()).value();
   }
 
   // The loss of a fixed batch of two images.
@@ -36,22 +36,27 @@ class ArchitectureConformance
     const Tensor latents =
         rng.Normal(RngPurpose::kLatentSample, {2, channels, 6, 10});
     const Tensor noise = rng.Normal(RngPurpose::kNoise, latents.sizes());
-    const Tensor timesteps = model.recipe->SampleTimesteps(2, rng);
+    const NoiseLevels levels = model.recipe->SampleNoiseLevels(latents, rng);
+    const Tensor noisy = model.recipe->AddNoise(latents, noise, levels);
     const Tensor output = model.denoiser->forward(
-        model.recipe->AddNoise(latents, noise, timesteps), timesteps,
-        model.conditioner->Encode(captions, geometry));
-    return model.recipe->Loss(output,
-                              model.recipe->Target(latents, noise, timesteps),
-                              timesteps, torch::ones({2}), {});
+        noisy, levels.timesteps,
+        model.conditioner->Condition(
+            model.conditioner->Encode(captions, EncoderChoice::kAll), geometry,
+            &rng));
+    return model.recipe->Loss(model.recipe->Prediction(output, noisy, levels),
+                              model.recipe->Target(latents, noise, levels),
+                              levels, torch::ones({2}), {});
   }
 
   static std::map<std::string, Tensor> Gradients(const Model& model) {
     std::map<std::string, Tensor> gradients;
     for (const auto& parameter : model.denoiser->named_parameters()) {
+      if (!parameter.value().requires_grad()) continue;
       gradients[parameter.key()] = parameter.value().grad();
     }
     for (const TextEncoder& encoder : model.conditioner->TextEncoders()) {
       for (const auto& parameter : encoder.module->named_parameters()) {
+        if (!parameter.value().requires_grad()) continue;
         gradients[encoder.name + "." + parameter.key()] =
             parameter.value().grad();
       }
@@ -59,6 +64,7 @@ class ArchitectureConformance
     return gradients;
   }
 
+  TinyArchitecture tiny_;
   MemorySource source_;
 };
 
@@ -93,11 +99,12 @@ TEST_P(ArchitectureConformance, CheckpointingChangesNoBitOfAGradient) {
 
 TEST_P(ArchitectureConformance, ExportsTheCheckpointThatWasLoaded) {
   const Model model = LoadTiny(source_);
-  const auto exported = GetParam()->export_tensors(model);
-  ASSERT_EQ(exported.size(), source_.index().size());
-  for (const NamedTensor& entry : exported) {
+  const auto exported = GetParam()->export_files(model, {});
+  ASSERT_EQ(exported.size(), 1);
+  ASSERT_EQ(exported[0].tensors.size(), source_.index().size());
+  for (const NamedTensor& entry : exported[0].tensors) {
     const Tensor stored = source_.Read(entry.name).value();
-    EXPECT_EQ(model.source_dtypes.at(entry.name), stored.scalar_type());
+    EXPECT_EQ(entry.source_dtype, stored.scalar_type());
     EXPECT_TRUE(entry.tensor.to(stored.scalar_type()).equal(stored))
         << entry.name;
   }
@@ -106,7 +113,8 @@ TEST_P(ArchitectureConformance, ExportsTheCheckpointThatWasLoaded) {
 TEST_P(ArchitectureConformance, LoadsWhatItExported) {
   Model model = LoadTiny(source_);
   std::map<std::string, Tensor> saved;
-  for (const NamedTensor& entry : GetParam()->export_tensors(model)) {
+  const auto exported = GetParam()->export_files(model, {});
+  for (const NamedTensor& entry : exported[0].tensors) {
     saved[entry.name] = entry.tensor.detach().clone();
   }
   const MemorySource copy(std::move(saved));
@@ -127,21 +135,21 @@ TEST_P(ArchitectureConformance, LearnsOneBatch) {
 }
 
 TEST_P(ArchitectureConformance, NamesEveryMissingTensor) {
-  auto tensors = TinyArchitectureOf(*GetParam()).tensors;
+  auto tensors = tiny_.tensors;
   std::vector<std::string> removed;
   for (auto entry = tensors.begin(); entry != tensors.end();) {
-    const bool is_mid =
-        entry->first.find(".middle_block.0.") != std::string::npos;
-    if (is_mid) removed.push_back(entry->first);
-    entry = is_mid ? tensors.erase(entry) : std::next(entry);
+    const size_t place = entry->first.find(tiny_.part);
+    const bool is_part = place != std::string::npos;
+    if (is_part) removed.push_back(entry->first.substr(place));
+    entry = is_part ? tensors.erase(entry) : std::next(entry);
   }
+  ASSERT_FALSE(removed.empty());
   const MemorySource source(std::move(tensors));
-  const auto model = GetParam()->load(source, nullptr, TinyOptions());
+  const auto model = GetParam()->load(AllSources(source), TinyOptions());
   ASSERT_FALSE(model.ok());
   for (const std::string& name : removed) {
-    const std::string tail = name.substr(name.find("middle_block"));
     EXPECT_THAT(std::string(model.status().message()),
-                ::testing::HasSubstr(tail));
+                ::testing::HasSubstr(name.substr(1)));
   }
 }
 

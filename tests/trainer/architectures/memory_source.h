@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "trainer/architectures/architecture.h"
 #include "trainer/checkpoint/checkpoint_source.h"
 
 namespace atelier::trainer::testing {
@@ -40,5 +41,12 @@ class MemorySource : public CheckpointSource {
   std::string path_ = "memory";
   std::map<std::string, std::string> metadata_;
 };
+
+// A main checkpoint alone. `source` outlives the result.
+inline ModelSources SourcesOf(const CheckpointSource& source) {
+  ModelSources sources;
+  sources.main = &source;
+  return sources;
+}
 
 }  // namespace atelier::trainer::testing

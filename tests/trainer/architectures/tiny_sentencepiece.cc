@@ -1,33 +1,19 @@
-// The file is a protocol buffer message, ModelProto of the library's
-// sentencepiece_model.proto:
-//
-//   ModelProto     1: repeated SentencePiece
-//   SentencePiece  1: piece (string), 2: score (float), 3: type (1 normal,
-//                  2 unknown, 3 control)
 #include "tests/trainer/architectures/tiny_sentencepiece.h"
 
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/sentencepiece_bytes.h"
+
 namespace atelier::trainer::testing {
 namespace {
 
-enum class PieceType : char { kNormal = 1, kUnknown = 2, kControl = 3 };
+// Of the enum PieceType of the library's sentencepiece_model.proto.
+constexpr int kUnknownPiece = 2;
+constexpr int kControlPiece = 3;
 
 constexpr char kSpaceMark[] = "\xE2\x96\x81";
-
-// A field of bytes, shorter than 128.
-std::string LengthDelimited(int field, const std::string& bytes) {
-  return std::string{static_cast<char>(field << 3 | 2),
-                     static_cast<char>(bytes.size())} +
-         bytes;
-}
-
-std::string Piece(const std::string& text, PieceType type) {
-  const std::string score("\x15\x00\x00\x80\xBF", 5);  // field 2: -1
-  const std::string kind{0x18, static_cast<char>(type)};
-  return LengthDelimited(1, LengthDelimited(1, text) + score + kind);
-}
+constexpr float kScore = -1;
 
 }  // namespace
 
@@ -38,14 +24,15 @@ int64_t WriteTinySentencePiece(const std::string& path,
   std::ofstream file(path, std::ios::binary);
   int64_t pieces = 0;
   for (const std::string& control : controls) {
-    file << Piece(control, control == "<unk>" ? PieceType::kUnknown
-                                              : PieceType::kControl);
+    const bool is_unknown = control == "<unk>";
+    file << PieceField(control, kScore,
+                       is_unknown ? kUnknownPiece : kControlPiece);
     ++pieces;
   }
-  file << Piece(kSpaceMark, PieceType::kNormal);
+  file << PieceField(kSpaceMark, kScore);
   ++pieces;
   for (char character = '!'; character <= '~'; ++character) {
-    file << Piece(std::string(1, character), PieceType::kNormal);
+    file << PieceField(std::string(1, character), kScore);
     ++pieces;
   }
   return pieces;
