@@ -3,8 +3,9 @@
 #include "absl/strings/str_cat.h"
 
 namespace atelier::trainer::sd3 {
+namespace {
 
-std::vector<KeyRule> DiffusersKeys(int64_t depth) {
+std::vector<KeyRule> BareKeys(int64_t depth) {
   const std::string last_context =
       absl::StrCat("transformer_blocks.", depth - 1, ".norm1_context.linear.*");
   const std::string last_context_original = absl::StrCat(
@@ -76,6 +77,18 @@ std::vector<KeyRule> DiffusersKeys(int64_t depth) {
       {"transformer_blocks.{}.ff_context.net.2.*",
        "joint_blocks.{}.context_block.mlp.fc2.*", Rename()},
   };
+}
+
+}  // namespace
+
+std::vector<KeyRule> DiffusersKeys(int64_t depth, const std::string& from,
+                                   const std::string& to) {
+  std::vector<KeyRule> rules = BareKeys(depth);
+  for (KeyRule& rule : rules) {
+    rule.from = from + rule.from;
+    rule.to = to + rule.to;
+  }
+  return rules;
 }
 
 }  // namespace atelier::trainer::sd3

@@ -1,41 +1,38 @@
-// SD3's transformer (MMDiT).
-//
-// Source: Esser et al., arXiv 2403.03206. Members are named as in the published
-// checkpoint.
+// Stable Diffusion 3 and 3.5 as the training loop sees them: the functions of
+// their row in the registry.
 #pragma once
 
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
 #include "trainer/architectures/architecture.h"
-#include "trainer/architectures/sd3/blocks.h"
 #include "trainer/architectures/sd3/config.h"
 
 namespace atelier::trainer::sd3 {
 
-class MmditImpl : public Denoiser {
- public:
-  explicit MmditImpl(const MmditConfig& config);
+// Reads a single file (with or without autoencoder and text encoders), a file
+// of the transformer alone or a Diffusers folder, and the components `vae`,
+// `clip_l`, `clip_g` and `t5xxl`. As Architecture::load.
+//
+// A checkpoint that has both CLIP encoders inside but no T5 is loaded without
+// it, with a warning, unless `t5xxl` is given.
+//
+// Errors: INVALID_ARGUMENT for a checkpoint of another kind (saying which), for
+// names, shapes and widths that do not fit (naming them) and for options that
+// the model cannot follow; NOT_FOUND for components and tokenizer files that
+// are nowhere; DATA_LOSS for weights that are not finite.
+absl::StatusOr<Model> Load(const ModelSources& sources,
+                           const ModelOptions& options);
 
-  // Shapes: latents [B, 16, h, w], timesteps [B] in 0..1000; context [B, L,
-  // 4096], pooled [B, 2048]. Returns the velocity, noise - latents.
-  Tensor forward(const Tensor& latents, const Tensor& timesteps,
-                 const Conditioning& conditioning) override;
-  void SetGradientCheckpointing(bool enabled) override {
-    gradient_checkpointing_ = enabled;
-  }
-
-  struct PatchEmbedImpl;
-  std::shared_ptr<PatchEmbedImpl> x_embedder;
-  VectorEmbedder t_embedder, y_embedder;
-  Linear context_embedder;
-  Tensor pos_embed;  // buffer [1, side * side, D]
-  torch::nn::ModuleList joint_blocks;
-  FinalLayer final_layer;
-
- private:
-  // The middle of the table, rows x columns of it. [1, rows * columns, D]
-  Tensor Positions(int64_t rows, int64_t columns) const;
-
-  MmditConfig config_;
-  bool gradient_checkpointing_ = false;
-};
+// As Architecture::export_files. The main file has the transformer under
+// `model.diffusion_model.`, the autoencoder under `first_stage_model.` and the
+// text encoders that the source had inside. Every trained text encoder has a
+// file of its own too, `_clip_l`, `_clip_g` or `_t5xxl`, in the names of its
+// Hugging Face checkpoint.
+std::vector<ExportedFile> ExportFiles(const Model& model,
+                                      const std::set<std::string>& trained);
 
 }  // namespace atelier::trainer::sd3
