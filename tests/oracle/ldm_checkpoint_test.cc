@@ -35,8 +35,9 @@ const LdmFamily& FamilyOf(const LdmFixture& fixture) {
 
 TensorMap ExportedFile(const LdmFixture& fixture, const Model& model) {
   TensorMap tensors;
-  for (const NamedTensor& entry :
-       RowOf(fixture).export_files(model, {})[0].tensors) {
+  const auto files = RowOf(fixture).export_files(model, {});
+  EXPECT_EQ(files.size(), 1);
+  for (const NamedTensor& entry : files[0].tensors) {
     EXPECT_TRUE(
         tensors.emplace(entry.name, entry.tensor.to(entry.source_dtype)).second)
         << entry.name;
