@@ -180,9 +180,9 @@ INSTANTIATE_TEST_SUITE_P(Checkpointing, Sd35Oracle, ::testing::Bool());
 // width; the published model does not.
 TEST_F(Sd35Oracle, DoesNotRepeatTheReferencesHeads) {
   const Model model = LoadModel(kSd35File, TextFiles()).value();
-  EXPECT_FALSE(IsNear(Predict(model, StoredConditioning()),
-                      expected_["sd_scripts_uncorrected.pred"], kPredictionRel,
-                      kPredictionMax));
+  const Tensor other = expected_["sd_scripts_uncorrected.pred"];
+  const Tensor difference = Predict(model, StoredConditioning()) - other;
+  EXPECT_GT((difference.norm() / other.norm()).item<double>(), 0.01);
 }
 
 }  // namespace sd3_oracle
