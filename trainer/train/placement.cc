@@ -8,9 +8,11 @@
 
 namespace atelier::trainer {
 
-std::string ChooseAttentionKernel(const Training& training) {
+std::string ChooseAttentionKernel(const Training& training,
+                                  int compute_capability) {
   const v1::TrainingConfig& config = training.spec.training();
   AttentionRequest request;
+  request.compute_capability = compute_capability;
   request.use_flash_attn = config.run().use_flash_attn();
   request.sdpa = config.run().sdpa();
   request.has_mask = config.model().apply_t5_attn_mask() ||

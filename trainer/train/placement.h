@@ -11,7 +11,9 @@ namespace atelier::trainer {
 
 // Chooses LibTorch's attention kernels as the job asks; returns which runs, and
 // why where it is not what was asked for. Before the model is loaded.
-std::string ChooseAttentionKernel(const Training& training);
+// `compute_capability` as OpenedDevice has it.
+std::string ChooseAttentionKernel(const Training& training,
+                                  int compute_capability);
 
 // Moves the model to the training's device, except for the blocks that wait in
 // host memory, and switches recomputation on. Before the optimizer is made.

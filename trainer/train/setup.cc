@@ -143,7 +143,8 @@ absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
   RETURN_IF_ERROR(ScanImages(*training, reporter));
   reporter.EnterPhase("loading",
                       absl::StrCat(opened.description, "; attention: ",
-                                   ChooseAttentionKernel(*training)));
+                                   ChooseAttentionKernel(
+                                       *training, opened.compute_capability)));
   RETURN_IF_ERROR(LoadModel(*training, tokenizer_dir));
   RETURN_IF_ERROR(PlaceModel(*training));
   RETURN_IF_ERROR(MakeTrainingOptimizer(*training));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "trainer/data/latent_cache.h"
+#include "trainer/tensor/device.h"
 #include "trainer/train/autocast.h"
 
 namespace atelier::trainer {
@@ -35,21 +36,21 @@ Tensor TrainStep::Loss(const Batch& batch, const BatchRng& rng,
   const Tensor target = recipe.Target(latents, noise.target, levels);
   return recipe.Loss(
       prediction, target.to(torch::kFloat32), levels,
-      batch.loss_weights.to(device_),
-      batch.loss_mask.defined() ? batch.loss_mask.to(device_) : Tensor());
+      SendTo(batch.loss_weights, device_),
+      batch.loss_mask.defined() ? SendTo(batch.loss_mask, device_) : Tensor());
 }
 
 Tensor TrainStep::Encode(const Tensor& images) const {
   const torch::NoGradGuard no_grad;
   const Autocast autocast(
       device_.type(), options_.half_vae ? options_.precision : torch::kFloat32);
-  return model_.vae->Moments(images.to(device_)).to(torch::kFloat32);
+  return model_.vae->Moments(SendTo(images, device_)).to(torch::kFloat32);
 }
 
 Tensor TrainStep::Latents(const Batch& batch) const {
   const torch::NoGradGuard no_grad;
   if (batch.latents.defined()) {
-    return model_.vae->Scale(batch.latents.to(device_));
+    return model_.vae->Scale(SendTo(batch.latents, device_));
   }
   const Tensor moments = Encode(batch.images).cpu();  // [B, 2C, h, w]
   std::vector<Tensor> samples;
@@ -57,7 +58,7 @@ Tensor TrainStep::Latents(const Batch& batch) const {
     samples.push_back(SampleMoments(moments[i], options_.seed, batch.epoch,
                                     batch.image_indices[i]));
   }
-  return model_.vae->Scale(torch::stack(samples).to(device_));
+  return model_.vae->Scale(SendTo(torch::stack(samples), device_));
 }
 
 EncodedText TrainStep::EncodeFrozen(
@@ -92,7 +93,7 @@ EncodedText JoinEncoded(EncodedText cached, EncodedText live,
     if (i < live.size() && live[i].defined()) {
       joined[i] = std::move(live[i]);
     } else if (i < cached.size() && cached[i].defined()) {
-      joined[i] = cached[i].to(device);
+      joined[i] = SendTo(cached[i], device);
     }
   }
   return joined;
