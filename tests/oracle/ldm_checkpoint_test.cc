@@ -179,7 +179,10 @@ TEST_P(LdmForms, WritesTheConfigurationsOfTheReference) {
     const auto expected = LoadOracleJson(FolderOf(GetParam()) + "/" + name);
     const auto written = nlohmann::json::parse(text);
     for (const auto& [key, value] : written.items()) {
-      if (MayDiffer(key)) continue;
+      // The fixture's networks do not name their classes.
+      if (MayDiffer(key) || (key[0] == '_' && !expected.contains(key))) {
+        continue;
+      }
       ASSERT_TRUE(expected.contains(key)) << name << " " << key;
       EXPECT_EQ(value, expected[key]) << name << " " << key;
     }
