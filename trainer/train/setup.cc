@@ -146,6 +146,9 @@ absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
                                    ChooseAttentionKernel(
                                        *training, opened.compute_capability)));
   RETURN_IF_ERROR(LoadModel(*training, tokenizer_dir));
+  for (const std::string& warning : training->model.warnings) {
+    reporter.Warn(warning);
+  }
   RETURN_IF_ERROR(PlaceModel(*training));
   RETURN_IF_ERROR(MakeTrainingOptimizer(*training));
   if (const std::string how = training->optimizer->Describe(); !how.empty()) {
