@@ -16,7 +16,10 @@ ARCHITECTURES = {"Sd1": "sd1", "Text": "sd1", "Sd2": "sd2", "Sdxl": "sdxl", "Sd3
 
 
 def architecture_of(test):
-    """The longest prefix that is known; what is shared stands by itself."""
+    """By the parameter of a parameterized test, or the longest prefix that is known; the rest is shared."""
+    parameter = test.split("/")[-1].split("_")[0]
+    if parameter in ARCHITECTURES.values():
+        return parameter
     suite = test.split(".")[0].split("/")[-1]
     for prefix in sorted(ARCHITECTURES, key=len, reverse=True):
         if suite.startswith(prefix):
