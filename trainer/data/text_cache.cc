@@ -21,9 +21,11 @@ namespace {
 namespace fs = std::filesystem;
 
 // Of what is stored: changes when older files must not be used any more.
-constexpr char kFormat[] = "1";
+constexpr char kFormat[] = "2";
 constexpr char kTextFolder[] = ".atelier_text";
 constexpr char kCaptionKey[] = "caption_sha256";
+constexpr char kPlacesKey[] = "places";  // undefined ones have no tensor
+constexpr size_t kMostPlaces = 64;
 
 // The option that lets captions of a subset change from step to step; empty:
 // none does.
@@ -61,13 +63,18 @@ absl::StatusOr<std::vector<Tensor>> ReadRows(const std::string& path,
   if (found == metadata.end() || found->second != Sha256Of(text)) {
     return absl::DataLossError(absl::StrCat(path, ": not of this caption"));
   }
-  std::vector<Tensor> rows;
+  const auto places = metadata.find(kPlacesKey);
+  size_t count = 0;
+  if (places == metadata.end() || !absl::SimpleAtoi(places->second, &count) ||
+      count > kMostPlaces) {
+    return absl::DataLossError(absl::StrCat(path, ": no number of places"));
+  }
+  std::vector<Tensor> rows(count);
   for (const auto& [name, info] : source->index()) {
     size_t place = 0;
-    if (!absl::SimpleAtoi(name, &place) || place > 64) {
+    if (!absl::SimpleAtoi(name, &place) || place >= count) {
       return absl::DataLossError(absl::StrCat(path, ": unexpected ", name));
     }
-    if (rows.size() <= place) rows.resize(place + 1);
     ASSIGN_OR_RETURN(const Tensor tensor, source->Read(name));
     rows[place] = tensor.clone();
   }
@@ -82,8 +89,9 @@ absl::Status WriteRows(const std::string& path, const std::string& text,
   for (size_t place = 0; place < rows.size(); ++place) {
     if (rows[place].defined()) tensors[absl::StrCat(place)] = rows[place];
   }
-  const auto saved =
-      WriteSafetensors(path, tensors, {{kCaptionKey, Sha256Of(text)}});
+  const auto saved = WriteSafetensors(
+      path, tensors,
+      {{kCaptionKey, Sha256Of(text)}, {kPlacesKey, absl::StrCat(rows.size())}});
   return saved.status();
 }
 

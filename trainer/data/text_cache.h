@@ -1,7 +1,9 @@
 // Outputs of text encoders for every caption of a dataset, encoded once before
 // training, in memory and optionally on disk.
 //
-//   FOLDER/DIGEST.safetensors     tensors `0`, `1`, … of one caption
+//   FOLDER/DIGEST.safetensors     tensors `0`, `1`, … of one caption; their
+//                                 places, undefined ones too, are counted in
+//                                 the metadata
 //
 // DIGEST covers the caption's bytes and everything else that the outputs depend
 // on, so an entry cannot go stale.

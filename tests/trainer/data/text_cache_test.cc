@@ -21,7 +21,7 @@ class TextCacheTest : public ::testing::Test {
  protected:
   TextCacheTest() { options_.batch_size = 2; }
 
-  // Two places of three: the length of a caption and its first letter.
+  // Two places of four: the length of a caption and its first letter.
   std::vector<Tensor> Encode(absl::Span<const std::string> captions) {
     encoded_ += static_cast<int64_t>(captions.size());
     std::vector<float> lengths, letters;
@@ -31,7 +31,7 @@ class TextCacheTest : public ::testing::Test {
                                         : static_cast<float>(caption[0]));
     }
     return {torch::tensor(lengths).unsqueeze(1), Tensor(),
-            torch::tensor(letters).unsqueeze(1) * scale_};
+            torch::tensor(letters).unsqueeze(1) * scale_, Tensor()};
   }
 
   absl::StatusOr<std::unique_ptr<TextCache>> Make() {
@@ -65,7 +65,7 @@ TEST_F(TextCacheTest, GivesTheRowsOfCaptionsInTheOrderAskedFor) {
   EXPECT_EQ(encoded_, 3);
   const std::vector<Tensor> rows =
       (*cache)->Rows({"dogs", "", "a cat", "dogs"});
-  ASSERT_EQ(rows.size(), 3u);
+  ASSERT_EQ(rows.size(), 4u);
   EXPECT_TRUE(rows[0].equal(torch::tensor({{4.0f}, {0.0f}, {5.0f}, {4.0f}})));
   EXPECT_FALSE(rows[1].defined());
   EXPECT_THROW((*cache)->Rows({"unknown"}), c10::Error);
@@ -81,6 +81,7 @@ TEST_F(TextCacheTest, FilesServeTheNextRunOfTheSameEncodersOnly) {
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(encoded_, 0);
   EXPECT_EQ((*again)->report().read_from_disk, 3);
+  EXPECT_EQ((*again)->Rows({"dogs"}).size(), 4u);
   EXPECT_TRUE((*again)->Rows({"dogs"})[2].equal(torch::tensor({{100.0f}})));
   options_.encoder_digest = "two";
   ASSERT_TRUE(Make().ok());
