@@ -7,6 +7,7 @@
 
 #include "tests/oracle/flux_model.h"
 #include "tests/support/oracle.h"
+#include "trainer/architectures/components/export_transformer.h"
 #include "trainer/architectures/flux/keys.h"
 
 namespace atelier::trainer::testing {
@@ -16,7 +17,7 @@ using ::testing::HasSubstr;
 
 std::map<std::string, NamedTensor> Exported(const Model& model) {
   std::map<std::string, NamedTensor> tensors;
-  const auto files = flux::ExportFiles(model, {});
+  const auto files = ExportTransformer(model, {});
   EXPECT_EQ(files.size(), 1u);
   EXPECT_EQ(files[0].suffix, "");
   for (const NamedTensor& entry : files[0].tensors) {

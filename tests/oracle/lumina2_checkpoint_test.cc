@@ -8,6 +8,7 @@
 
 #include "tests/oracle/lumina2_model.h"
 #include "tests/support/oracle.h"
+#include "trainer/architectures/components/export_transformer.h"
 #include "trainer/architectures/lumina2/keys.h"
 
 namespace atelier::trainer::testing {
@@ -29,7 +30,7 @@ TEST_P(LuminaForms, ExportsTheOriginalFile) {
   auto stored = LoadOracle(kTransformer);
   if (!GetParam().has_norm_final) stored[kNorm].fill_(1);
   const Model model = LoadModel(GetParam().main, GetParam().components).value();
-  const auto files = lumina2::ExportFiles(model, {});
+  const auto files = ExportTransformer(model, {});
   ASSERT_EQ(files.size(), 1u);
   EXPECT_EQ(files[0].suffix, "");
   ASSERT_EQ(files[0].tensors.size(), stored.size());

@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 
 #include "trainer/architectures/architecture.h"
+#include "trainer/architectures/components/export_transformer.h"
 #include "trainer/architectures/flux/model.h"
 #include "trainer/architectures/lumina2/model.h"
 #include "trainer/architectures/sd1/model.h"
@@ -70,7 +71,7 @@ const Architecture kArchitectures[] = {
         .name = "flux",
         .detect = flux::Detect,
         .load = flux::Load,
-        .export_files = flux::ExportFiles,
+        .export_files = ExportTransformer,
         .denoiser_name = "transformer",
         .preview = {.steps = 20, .cfg_scale = 1, .size_multiple = 16},
         .modelspec_architecture = "flux-1-dev",
@@ -82,7 +83,7 @@ const Architecture kArchitectures[] = {
         .name = "lumina2",
         .detect = lumina2::Detect,
         .load = lumina2::Load,
-        .export_files = lumina2::ExportFiles,
+        .export_files = ExportTransformer,
         .denoiser_name = "transformer",
         .preview = {.width = 1024,
                     .height = 1024,

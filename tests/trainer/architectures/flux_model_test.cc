@@ -3,6 +3,7 @@
 
 #include "tests/trainer/architectures/memory_source.h"
 #include "tests/trainer/architectures/tiny_flux.h"
+#include "trainer/architectures/components/export_transformer.h"
 #include "trainer/architectures/flux/model.h"
 
 namespace atelier::trainer::flux_model_test {
@@ -44,7 +45,7 @@ Tensors Under(const std::string& prefix, const Tensors& tensors) {
 
 Tensors WithoutPrefix(const Model& model) {
   Tensors result;
-  const auto files = flux::ExportFiles(model, {});
+  const auto files = ExportTransformer(model, {});
   for (const NamedTensor& entry : files[0].tensors) {
     result[entry.name] = entry.tensor.detach().to(entry.source_dtype);
   }

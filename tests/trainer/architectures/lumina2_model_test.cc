@@ -4,6 +4,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/trainer/architectures/tiny_lumina2.h"
+#include "trainer/architectures/components/export_transformer.h"
 #include "trainer/architectures/lumina2/model.h"
 #include "trainer/architectures/lumina2/recipe.h"
 
@@ -19,7 +20,7 @@ using ::testing::HasSubstr;
 using Tensors = std::map<std::string, Tensor>;
 
 void ExpectSaved(const Model& model, const Tensors& expected) {
-  const auto files = lumina2::ExportFiles(model, {});
+  const auto files = ExportTransformer(model, {});
   ASSERT_EQ(files.size(), 1u);
   ASSERT_EQ(files[0].tensors.size(), expected.size());
   for (const NamedTensor& entry : files[0].tensors) {

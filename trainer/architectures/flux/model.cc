@@ -172,17 +172,4 @@ absl::StatusOr<Model> Load(const ModelSources& sources,
   return Loader(sources, *layout, options).Load();
 }
 
-std::vector<ExportedFile> ExportFiles(
-    const Model& model, const std::set<std::string>& /*trained*/) {
-  std::map<std::string, Tensor> tensors;
-  for (const auto& parameter : model.denoiser->named_parameters()) {
-    tensors[parameter.key()] = parameter.value();
-  }
-  ExportedFile file;
-  for (const auto& [name, tensor] : tensors) {
-    file.tensors.push_back({name, tensor, model.source_dtypes.at(name)});
-  }
-  return {file};
-}
-
 }  // namespace atelier::trainer::flux

@@ -2,10 +2,6 @@
 // registry.
 #pragma once
 
-#include <set>
-#include <string>
-#include <vector>
-
 #include "absl/status/statusor.h"
 
 #include "trainer/architectures/architecture.h"
@@ -25,10 +21,5 @@ namespace atelier::trainer::flux {
 // DATA_LOSS for weights that are not finite.
 absl::StatusOr<Model> Load(const ModelSources& sources,
                            const ModelOptions& options);
-
-// As Architecture::export_files: one file with the transformer alone, in the
-// original names without a prefix. What was stored in fp8 is saved in bf16.
-std::vector<ExportedFile> ExportFiles(const Model& model,
-                                      const std::set<std::string>& trained);
 
 }  // namespace atelier::trainer::flux
