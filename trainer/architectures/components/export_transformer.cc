@@ -11,8 +11,8 @@ std::vector<ExportedFile> ExportTransformer(
     tensors[parameter.key()] = parameter.value();
   }
   ExportedFile file;
-  for (const auto& [name, tensor] : tensors) {
-    file.tensors.push_back({name, tensor, model.source_dtypes.at(name)});
+  for (const auto& [name, dtype] : model.source_dtypes) {
+    file.tensors.push_back({name, tensors.at(name), dtype});
   }
   return {file};
 }

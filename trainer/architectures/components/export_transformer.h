@@ -9,8 +9,9 @@
 
 namespace atelier::trainer {
 
-// As Architecture::export_files: one file, the denoiser's parameters under
-// their own names, which model.source_dtypes has all.
+// As Architecture::export_files: one file, the denoiser's parameters that
+// model.source_dtypes names, under their own names. What the source lacked is
+// left out.
 std::vector<ExportedFile> ExportTransformer(
     const Model& model, const std::set<std::string>& trained);
 
