@@ -58,6 +58,8 @@ const std::set<std::string>& OptionsThatMayChange() {
                                  "learning_rate_te3",
                                  "cpu_offload_checkpointing",
                                  "blocks_to_swap",
+                                 "blockwise_fused_optimizers",
+                                 "use_t5xxl_cache_only",
                                  "sdpa",
                                  "use_flash_attn",
                                  "text_encoder_batch_size",

@@ -184,6 +184,16 @@ TEST_F(TrainTest, WeightsUpdatedDuringBackwardAreTheSame) {
       weights[fused] = FileBytes(Out(out, "t-state/model.safetensors"));
     }
     EXPECT_TRUE(weights[0] == weights[1]);
+    // The way of updating may change when a run is continued.
+    v1::JobSpec spec = Spec(absl::StrCat("resumed", norm));
+    v1::TrainingConfig& config = *spec.mutable_training();
+    config.mutable_run()->set_max_train_steps(4);
+    config.mutable_run()->set_blockwise_fused_optimizers(true);
+    config.mutable_run()->set_resume(
+        Out(absl::StrCat("plain", norm), "t-state"));
+    config.mutable_optimizer()->set_max_grad_norm(norm);
+    const absl::Status resumed = Run(spec);
+    EXPECT_TRUE(resumed.ok()) << resumed;
   }
 }
 
