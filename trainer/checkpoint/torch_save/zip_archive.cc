@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -51,6 +53,7 @@ struct Directory {
   uint64_t begin = 0;
   uint64_t size = 0;
   uint64_t entries = 0;
+  std::string comment;
 };
 
 absl::StatusOr<size_t> FindEndRecord(absl::string_view file) {
@@ -69,6 +72,8 @@ absl::StatusOr<Directory> FindDirectory(absl::string_view file) {
   directory.entries = NumberAt<uint16_t>(file, end + 10);
   directory.size = NumberAt<uint32_t>(file, end + 12);
   directory.begin = NumberAt<uint32_t>(file, end + 16);
+  directory.comment = std::string(
+      file.substr(end + kEndBytes, NumberAt<uint16_t>(file, end + 20)));
   const bool is_64 = directory.entries == kFull16 ||
                      directory.size == kFull32 || directory.begin == kFull32;
   if (is_64 && end >= kLocator64Bytes &&
@@ -94,6 +99,8 @@ struct CentralEntry {
   uint64_t compressed = 0;
   uint64_t size = 0;
   uint64_t local = 0;
+  uint16_t method = 0;
+  uint32_t crc32 = 0;
 };
 
 // Numbers that do not fit 32 bits stand in an extra field, in this order, only
@@ -131,20 +138,31 @@ absl::StatusOr<ZipEntry> LocateContents(absl::string_view file,
   const uint64_t begin = entry.local + kLocalBytes +
                          NumberAt<uint16_t>(file, entry.local + 26) +
                          NumberAt<uint16_t>(file, entry.local + 28);
-  if (!Fits(file, begin, entry.size)) {
-    return ZipError(absl::StrCat("entry '", entry.name, "' of ", entry.size,
+  const bool is_stored = entry.method == 0 && entry.compressed == entry.size;
+  if (!Fits(file, begin, entry.compressed)) {
+    return ZipError(absl::StrCat("entry '", entry.name, "' of ",
+                                 entry.compressed,
                                  " bytes lies outside the file"));
   }
-  return ZipEntry{static_cast<int64_t>(begin),
-                  static_cast<int64_t>(entry.size)};
+  if (entry.size > std::numeric_limits<int64_t>::max()) {
+    return ZipError(
+        absl::StrCat("entry '", entry.name, "' claims ", entry.size, " bytes"));
+  }
+  return ZipEntry{.begin = static_cast<int64_t>(begin),
+                  .size_bytes = static_cast<int64_t>(entry.size),
+                  .packed_bytes = static_cast<int64_t>(entry.compressed),
+                  .is_stored = is_stored,
+                  .method = entry.method,
+                  .crc32 = entry.crc32};
 }
 
 }  // namespace
 
-absl::StatusOr<ZipIndex> ReadZipIndex(absl::string_view file) {
-  ASSIGN_OR_RETURN(const Directory directory, FindDirectory(file));
+absl::StatusOr<ZipDirectory> ReadZipDirectory(absl::string_view file) {
+  ASSIGN_OR_RETURN(Directory directory, FindDirectory(file));
   absl::string_view rest = file.substr(directory.begin, directory.size);
-  ZipIndex index;
+  ZipDirectory found;
+  found.comment = std::move(directory.comment);
   for (uint64_t i = 0; i < directory.entries; ++i) {
     if (rest.size() < kCentralBytes ||
         NumberAt<uint32_t>(rest, 0) != kCentralSignature) {
@@ -163,21 +181,28 @@ absl::StatusOr<ZipIndex> ReadZipIndex(absl::string_view file) {
     entry.local = NumberAt<uint32_t>(rest, 42);
     RETURN_IF_ERROR(
         ReadExtra64(rest.substr(kCentralBytes + name_size, extra_size), entry));
-    const bool stored = NumberAt<uint16_t>(rest, 10) == 0 &&
-                        entry.compressed == entry.size &&
-                        (NumberAt<uint16_t>(rest, 8) & kEncryptedFlag) == 0;
-    if (!stored) {
-      return ZipError(absl::StrCat("entry '", entry.name,
-                                   "' is compressed or encrypted; torch.save "
-                                   "stores plainly"));
+    entry.method = NumberAt<uint16_t>(rest, 10);
+    entry.crc32 = NumberAt<uint32_t>(rest, 16);
+    if ((NumberAt<uint16_t>(rest, 8) & kEncryptedFlag) != 0) {
+      return ZipError(absl::StrCat("entry '", entry.name, "' is encrypted"));
     }
     ASSIGN_OR_RETURN(const ZipEntry place, LocateContents(file, entry));
-    if (!index.emplace(entry.name, place).second) {
+    if (!found.entries.emplace(entry.name, place).second) {
       return ZipError(absl::StrCat("entry '", entry.name, "' stands twice"));
     }
     rest.remove_prefix(whole);
   }
-  return index;
+  return found;
+}
+
+absl::StatusOr<ZipIndex> ReadZipIndex(absl::string_view file) {
+  ASSIGN_OR_RETURN(ZipDirectory directory, ReadZipDirectory(file));
+  for (const auto& [name, entry] : directory.entries) {
+    if (entry.is_stored) continue;
+    return ZipError(absl::StrCat("entry '", name,
+                                 "' is compressed; torch.save stores plainly"));
+  }
+  return std::move(directory.entries);
 }
 
 }  // namespace atelier::trainer
