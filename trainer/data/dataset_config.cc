@@ -6,14 +6,13 @@
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
+#include "proto/cc/dataset_file.h"
 #include "proto/cc/status_macros.h"
 #include "proto/cc/suggestion.h"
-#include "trainer/checkpoint/atomic_file.h"
 #include "trainer/data/config/config_report.h"
 #include "trainer/data/config/dataset_checks.h"
 #include "trainer/data/config/dataset_folders.h"
@@ -60,7 +59,7 @@ class ConfigReader {
                              DatasetOptions dataset, SubsetOptions defaults) {
     ApplyKeys(table, ConfigLevel::kDataset, where, &dataset, &defaults,
               report_);
-    const std::string place = PlaceOf(table) + where + ": ";
+    const std::string place = PlaceIn(report_->file, table) + where + ": ";
     const toml::array* tables =
         TablesOf(table, "subsets", "[[datasets.subsets]]", place);
     std::set<std::string> seen;
@@ -88,7 +87,7 @@ class ConfigReader {
                   std::set<std::string>* seen) {
     DatasetOptions unused;
     ApplyKeys(table, ConfigLevel::kSubset, where, &unused, &subset, report_);
-    const std::string place = PlaceOf(table) + where + ": ";
+    const std::string place = PlaceIn(report_->file, table) + where + ": ";
     if (subset.num_repeats < 1) {
       report_->warnings.push_back(
           absl::StrCat(place, "left out: num_repeats is ", subset.num_repeats));
@@ -125,8 +124,9 @@ class ConfigReader {
     };
     if (is_there(full)) return;
     const toml::node& node = *table.get(key);
-    std::string problem = absl::StrCat(PlaceOf(node), where, ".", key, ": no ",
-                                       is_folder ? "folder " : "file ", *path);
+    std::string problem =
+        absl::StrCat(PlaceIn(report_->file, node), where, ".", key, ": no ",
+                     is_folder ? "folder " : "file ", *path);
     if (given.is_relative() && is_there(given)) {
       absl::StrAppend(&problem,
                       "; it is there from the current folder, but "
@@ -144,17 +144,18 @@ class ConfigReader {
     if (tables != nullptr && !tables->empty() && tables->is_array_of_tables()) {
       return tables;
     }
-    report_->errors.push_back(absl::StrCat(
-        node == nullptr ? place : PlaceOf(*node), "at least one ", form,
-        node == nullptr ? " is needed, none is there"
-                        : " is needed; found something else"));
+    report_->errors.push_back(
+        absl::StrCat(node == nullptr ? place : PlaceIn(report_->file, *node),
+                     "at least one ", form,
+                     node == nullptr ? " is needed, none is there"
+                                     : " is needed; found something else"));
     return nullptr;
   }
 
   void UnknownTable(std::string_view name, const toml::node& node) {
     const std::string text(name);
     report_->errors.push_back(
-        absl::StrCat(PlaceOf(node), text,
+        absl::StrCat(PlaceIn(report_->file, node), text,
                      ": only [general] and [[datasets]] stand at the top",
                      DidYouMean(text, {"general", "datasets"})));
   }
@@ -163,21 +164,6 @@ class ConfigReader {
   fs::path folder_;
   ConfigReport* report_;
 };
-
-absl::StatusOr<toml::table> ParseToml(const std::string& path) {
-  if (!absl::EndsWith(path, ".toml")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("dataset_config: expected a .toml file, found ", path));
-  }
-  auto text = ReadFile(path);
-  if (!text.ok()) return AddContext(text.status(), "dataset_config");
-  toml::parse_result result = toml::parse(*text, path);
-  if (result) return std::move(result).table();
-  const toml::parse_error& error = result.error();
-  return absl::InvalidArgumentError(absl::StrCat(
-      path, ":", error.source().begin.line, ":", error.source().begin.column,
-      ": ", std::string(error.description())));
-}
 
 }  // namespace
 
@@ -205,7 +191,8 @@ absl::StatusOr<DatasetConfig> ReadDatasetConfig(const DatasetRequest& request) {
   if (request.dataset_config.empty()) {
     config = ReadDatasetFolders(request, &report);
   } else {
-    ASSIGN_OR_RETURN(const toml::table root, ParseToml(request.dataset_config));
+    report.file = request.dataset_config;
+    ASSIGN_OR_RETURN(const toml::table root, ReadDatasetFile(report.file));
     config.datasets = ConfigReader(request, &report).Read(root);
     if (!request.train_data_dir.empty() || !request.reg_data_dir.empty()) {
       report.warnings.push_back(

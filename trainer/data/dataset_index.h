@@ -18,12 +18,12 @@ struct DatasetImage {
   // Pixels as stored; an EXIF orientation is not applied, as in sd-scripts.
   int width = 0;
   int height = 0;
-  std::string caption;  // as written; operations on it are in caption.h
-  int64_t repeats = 1;  // times an epoch
+  std::string caption; // as written; operations on it are in caption.h
+  int64_t repeats = 1; // times an epoch
   bool is_regularization = false;
-  double loss_weight = 1;  // prior_loss_weight for regularization images
-  int dataset = 0;         // place in DatasetConfig::datasets
-  int subset = 0;          // place in its subsets
+  double loss_weight = 1; // prior_loss_weight for regularization images
+  int dataset = 0;        // place in DatasetConfig::datasets
+  int subset = 0;         // place in its subsets
   int64_t size_bytes = 0;
 };
 
@@ -31,6 +31,8 @@ struct ScanOptions {
   double prior_loss_weight = 1;
   // Leave unreadable images out, with a warning for each.
   bool skip_corrupt_images = false;
+  // Decides what validation_split holds out where validation_seed is not given.
+  uint64_t seed = 0;
   // Called after each image; a status that is not OK ends the scan with it.
   std::function<absl::Status(int64_t done, int64_t total)> progress;
 };
@@ -40,18 +42,21 @@ struct DatasetIndex {
   // In order of datasets, subsets and file names; training images of a dataset
   // before its regularization images.
   std::vector<DatasetImage> images;
+  // Images of validation_split and is_val, which are not among `images`; see
+  // held_out.h.
+  std::vector<DatasetImage> held_out;
   std::vector<std::string> warnings;
   // SHA-256 (hexadecimal) over names, sizes, captions and the first 4 KiB of
   // each image, which the scan has read anyway: copies of a dataset have the
   // same digest, edited images another. For the reproducibility record.
   std::string digest;
-  int64_t train_images = 0;           // without repeats
-  int64_t regularization_images = 0;  // those that are used, without repeats
+  int64_t train_images = 0;          // without repeats
+  int64_t regularization_images = 0; // those that are used, without repeats
 
-  const DatasetOptions& dataset_of(const DatasetImage& image) const {
+  const DatasetOptions &dataset_of(const DatasetImage &image) const {
     return config.datasets[image.dataset];
   }
-  const SubsetOptions& subset_of(const DatasetImage& image) const {
+  const SubsetOptions &subset_of(const DatasetImage &image) const {
     return config.datasets[image.dataset].subsets[image.subset];
   }
 };
@@ -61,7 +66,7 @@ struct DatasetIndex {
 //
 // Errors: NOT_FOUND for missing folders and where no image is left;
 // INVALID_ARGUMENT for bad files; what `progress` returned.
-absl::StatusOr<DatasetIndex> ScanDataset(const DatasetConfig& config,
-                                         const ScanOptions& options);
+absl::StatusOr<DatasetIndex> ScanDataset(const DatasetConfig &config,
+                                         const ScanOptions &options);
 
-}  // namespace atelier::trainer
+} // namespace atelier::trainer

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,12 @@ struct CaptionOptions {
   double token_warmup_step = 0;  // below 1: a share of the run
 };
 
+// The side of a crop over that of the face in it.
+struct FaceCropRange {
+  double min = 0;
+  double max = 0;
+};
+
 // One folder of images, or one metadata file.
 struct SubsetOptions {
   std::string image_dir;
@@ -32,9 +39,14 @@ struct SubsetOptions {
   std::string caption_extension = ".caption";
   int64_t num_repeats = 1;
   bool is_reg = false;
+  bool is_val = false;  // held out as a whole
   bool flip_aug = false;
   bool color_aug = false;
   bool random_crop = false;
+  std::optional<FaceCropRange> face_crop;
+  // Masks of the loss: the images' alpha, and images of the same names.
+  bool alpha_mask = false;
+  std::string conditioning_data_dir;  // empty: none
   // As in image_transform.h; empty: area when shrinking, Lanczos otherwise.
   std::string resize_interpolation;
   CaptionOptions caption;
@@ -50,6 +62,9 @@ struct DatasetOptions {
   int max_bucket_reso = 1024;
   int bucket_reso_steps = 64;
   bool bucket_no_upscale = false;
+  bool exif_orientation = false;  // images are turned as their EXIF data says
+  double validation_split = 0;    // share of the training images
+  std::optional<int64_t> validation_seed;  // none: the run's
   std::vector<SubsetOptions> subsets;
 };
 

@@ -9,6 +9,7 @@
 
 #include "proto/cc/status_macros.h"
 #include "trainer/cuda/cuda_loader.h"
+#include "trainer/data/held_out.h"
 #include "trainer/train/hooks/checkpoint_files.h"
 #include "trainer/train/optimizer_setup.h"
 #include "trainer/train/placement.h"
@@ -95,6 +96,7 @@ absl::Status ScanImages(Training& training, Reporter& reporter) {
     options.prior_loss_weight = config.dataset().prior_loss_weight();
   }
   options.skip_corrupt_images = config.dataset().skip_corrupt_images();
+  options.seed = training.loop.seed;
   options.progress = [&](int64_t done, int64_t total) {
     return reporter.Progress(done, total);
   };
@@ -104,6 +106,13 @@ absl::Status ScanImages(Training& training, Reporter& reporter) {
     for (const std::string& warning : warnings) reporter.Warn(warning);
   }
   training.layout = MakeBuckets(training.index);
+  training.validation_index = HeldOutIndex(training.index);
+  training.validation_layout = MakeBuckets(training.validation_index);
+  if (!training.index.held_out.empty()) {
+    reporter.EnterPhase("scanning",
+                        absl::StrCat(training.index.held_out.size(),
+                                     " images are held out of training"));
+  }
   BucketsMade report = ReportBuckets(training.index, training.layout);
   training.length = MakeRunLength(report.batches_per_epoch, training.loop);
   reporter.Send(std::move(report));

@@ -23,6 +23,8 @@
 #include "trainer/train/options.h"
 #include "trainer/train/reporter.h"
 
+#include "trainer/train/validation_options.h"
+#include "trainer/train/validation_set.h"
 namespace atelier::trainer {
 
 // A module whose weights change. Its parameters are in the optimizer group of
@@ -64,6 +66,9 @@ struct Training {
       latents;                       // null: images are encoded as they come
   std::unique_ptr<TextCache> texts;  // null: captions are
 
+  // Of the images that are held out of training; without any, both are empty.
+  DatasetIndex validation_index;
+  BucketLayout validation_layout;
   std::vector<TrainedModule>
       trained;                   // the denoiser first, where it is trained
   std::set<std::string> frozen;  // names of those that are trained no more

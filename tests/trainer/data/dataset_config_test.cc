@@ -152,15 +152,6 @@ TEST_F(DatasetConfigTest, HostileFilesAreRefusedPlainly) {
   ErrorOf(std::string(kMinimal) + "num_repeats = 9223372036854775807\n");
 }
 
-TEST_F(DatasetConfigTest, UnsupportedKindsSayWhatToDo) {
-  EXPECT_THAT(ErrorOf(std::string(kMinimal) + "alpha_mask = true\n"),
-              HasSubstr("masks are not supported"));
-  EXPECT_TRUE(Read(std::string(kMinimal) + "alpha_mask = false\n").ok());
-  EXPECT_THAT(
-      ErrorOf(std::string(kMinimal) + "conditioning_data_dir = \"reg\"\n"),
-      HasSubstr("masks are not supported"));
-}
-
 TEST_F(DatasetConfigTest, APathThatIsThereFromTheCurrentFolderIsPointedOut) {
   const std::filesystem::path before = std::filesystem::current_path();
   std::filesystem::current_path(dir_.path());

@@ -12,6 +12,12 @@ constexpr size_t kMaxLines = 100;
 
 }  // namespace
 
+void ConfigReport::WarnOnce(const std::string& warning) {
+  if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) {
+    warnings.push_back(warning);
+  }
+}
+
 absl::Status ConfigReport::ToStatus() const {
   if (errors.empty()) return absl::OkStatus();
   const size_t shown = std::min(errors.size(), kMaxLines);

@@ -9,8 +9,11 @@
 namespace atelier::trainer {
 
 struct ConfigReport {
+  std::string file;  // the description's path, which begins its messages
   std::vector<std::string> errors;
   std::vector<std::string> warnings;
+
+  void WarnOnce(const std::string& warning);
 
   // OK without errors; else INVALID_ARGUMENT with a line for each, at most 100.
   absl::Status ToStatus() const;

@@ -90,6 +90,11 @@ void CheckDataset(const DatasetOptions& dataset, const DatasetRequest& request,
           where, subset.color_aug ? "color_aug" : "random_crop", " of ", name,
           " has no effect on cached latents; leave it or cache_latents out"));
     }
+    if (subset.is_reg && subset.is_val) {
+      report->errors.push_back(absl::StrCat(
+          where, "is_val of ", name,
+          " cannot be with is_reg: regularization images are never held out"));
+    }
     if (subset.is_reg && !subset.metadata_file.empty()) {
       report->errors.push_back(absl::StrCat(
           where, "is_reg of ", name,

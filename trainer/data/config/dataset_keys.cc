@@ -5,12 +5,13 @@
 #include <type_traits>
 #include <variant>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 
+#include "proto/cc/dataset_file.h"
 #include "proto/cc/suggestion.h"
+#include "trainer/data/config/key_values.h"
 
 namespace atelier::trainer {
 namespace {
@@ -20,20 +21,12 @@ constexpr int kD = static_cast<int>(ConfigLevel::kDataset);
 constexpr int kS = static_cast<int>(ConfigLevel::kSubset);
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-struct OptionsPair {
-  DatasetOptions* dataset;
-  SubsetOptions* subset;
-};
-
-// Reads a key of its own kind; returns what is wrong with it, or nothing.
-using SpecialReader = std::string (*)(const toml::node& node,
-                                      OptionsPair options);
 using Target =
     std::variant<int DatasetOptions::*, bool DatasetOptions::*,
                  std::string SubsetOptions::*, int64_t SubsetOptions::*,
                  bool SubsetOptions::*, std::string CaptionOptions::*,
                  int64_t CaptionOptions::*, double CaptionOptions::*,
-                 bool CaptionOptions::*, SpecialReader>;
+                 bool CaptionOptions::*, ValueReader>;
 
 struct KeyRule {
   absl::string_view name;
@@ -41,87 +34,16 @@ struct KeyRule {
   Target target;
   double min = -kInf;
   double max = kInf;
+  // Why the key has no effect; null: it has one.
+  const char* without_effect = nullptr;
 };
 
-std::string Found(const toml::node& node) {
-  if (const auto* text = node.as_string()) {
-    return absl::StrCat("the text \"", text->get(), "\"");
-  }
-  if (const auto* number = node.as_integer())
-    return absl::StrCat(number->get());
-  if (const auto* number = node.as_floating_point()) {
-    return absl::StrCat(number->get());
-  }
-  if (const auto* flag = node.as_boolean())
-    return flag->get() ? "true" : "false";
-  if (node.is_array()) return "a list";
-  return node.is_table() ? "a table" : "a date or time";
-}
-
-std::string ReadResolution(const toml::node& node, OptionsPair options) {
-  int64_t width = 0;
-  int64_t height = 0;
-  if (const auto* side = node.as_integer()) {
-    width = height = side->get();
-  } else if (const auto* sides = node.as_array();
-             sides != nullptr && sides->size() == 2 &&
-             (*sides)[0].is_integer() && (*sides)[1].is_integer()) {
-    width = (*sides)[0].as_integer()->get();
-    height = (*sides)[1].as_integer()->get();
-  } else {
-    return absl::StrCat("expected SIZE or [WIDTH, HEIGHT] in pixels, found ",
-                        Found(node));
-  }
-  constexpr int64_t kMax = 32768;
-  if (width < 1 || width > kMax || height < 1 || height > kMax) {
-    return absl::StrCat("is ", width, "x", height, "; sides are 1 to ", kMax,
-                        " pixels");
-  }
-  options.dataset->width = static_cast<int>(width);
-  options.dataset->height = static_cast<int>(height);
-  return "";
-}
-
-std::string ReadInterpolation(const toml::node& node, OptionsPair options) {
-  constexpr absl::string_view kNames =
-      "lanczos nearest bilinear linear bicubic cubic area";
-  const auto* text = node.as_string();
-  if (text == nullptr ||
-      !absl::StrContains(absl::StrCat(" ", kNames, " "),
-                         absl::StrCat(" ", text->get(), " "))) {
-    return absl::StrCat("expected one of ", kNames, ", found ", Found(node));
-  }
-  options.subset->resize_interpolation = text->get();
-  return "";
-}
-
-// Keys that users' files have and that change nothing here.
-std::string PassOver(const toml::node&, OptionsPair) { return ""; }
-
-std::string RefuseMasks(const toml::node& node, OptionsPair) {
-  const auto* flag = node.as_boolean();
-  if (flag != nullptr && !flag->get()) return "";
-  return "masks are not supported; remove this key to train on whole images";
-}
-
-std::string RefuseFaceCrop(const toml::node&, OptionsPair) {
-  return "face crops are not supported; remove this key";
-}
-
-std::string RefuseValidation(const toml::node& node, OptionsPair) {
-  if (node.value<double>().value_or(1) == 0) return "";
-  return "a validation split is not supported; set it to 0 or remove it";
-}
-
-std::string CheckSeparator(const toml::node& node, OptionsPair options) {
-  const auto* text = node.as_string();
-  if (text == nullptr || text->get().empty()) {
-    return absl::StrCat("expected a text of one character or more, found ",
-                        Found(node));
-  }
-  options.subset->caption.separator = text->get();
-  return "";
-}
+constexpr char kForNetworks[] =
+    "scales networks such as LoRA; here the model's own weights are trained";
+constexpr char kUnused[] = "nothing reads it in full fine-tuning";
+constexpr char kNoCacheOfSizes[] =
+    "sizes and captions are read anew for every run, which is quick and never "
+    "stale";
 
 const auto kRules = std::to_array<KeyRule>({
     {"resolution", kG | kD, &ReadResolution},
@@ -131,9 +53,9 @@ const auto kRules = std::to_array<KeyRule>({
     {"max_bucket_reso", kG | kD, &DatasetOptions::max_bucket_reso, 1, 32768},
     {"bucket_reso_steps", kG | kD, &DatasetOptions::bucket_reso_steps, 1, 4096},
     {"bucket_no_upscale", kG | kD, &DatasetOptions::bucket_no_upscale},
-    {"validation_split", kG | kD, &RefuseValidation},
-    {"validation_seed", kG | kD, &PassOver},
-    {"network_multiplier", kG | kD, &PassOver},
+    {"validation_split", kG | kD, &ReadValidationSplit},
+    {"validation_seed", kG | kD, &ReadValidationSeed},
+    {"network_multiplier", kG | kD, &PassNumber, -kInf, kInf, kForNetworks},
     {"resize_interpolation", kG | kD | kS, &ReadInterpolation},
     {"num_repeats", kG | kD | kS, &SubsetOptions::num_repeats, -kInf, 1e6},
     {"caption_extension", kG | kD | kS, &SubsetOptions::caption_extension},
@@ -141,10 +63,10 @@ const auto kRules = std::to_array<KeyRule>({
     {"flip_aug", kG | kD | kS, &SubsetOptions::flip_aug},
     {"color_aug", kG | kD | kS, &SubsetOptions::color_aug},
     {"random_crop", kG | kD | kS, &SubsetOptions::random_crop},
-    {"face_crop_aug_range", kG | kD | kS, &RefuseFaceCrop},
+    {"face_crop_aug_range", kG | kD | kS, &ReadFaceCropRange},
     {"shuffle_caption", kG | kD | kS, &CaptionOptions::shuffle},
     {"keep_tokens", kG | kD | kS, &CaptionOptions::keep_tokens, 0},
-    {"caption_separator", kG | kD | kS, &CheckSeparator},
+    {"caption_separator", kG | kD | kS, &ReadSeparator},
     {"keep_tokens_separator", kG | kD | kS,
      &CaptionOptions::keep_tokens_separator},
     {"secondary_separator", kG | kD | kS, &CaptionOptions::secondary_separator},
@@ -158,13 +80,14 @@ const auto kRules = std::to_array<KeyRule>({
      &CaptionOptions::dropout_every_n_epochs, 0},
     {"caption_tag_dropout_rate", kG | kD | kS,
      &CaptionOptions::tag_dropout_rate, 0, 1},
-    {"custom_attributes", kG | kD | kS, &PassOver},
-    {"cache_info", kG | kD | kS, &PassOver},
+    {"custom_attributes", kG | kD | kS, &PassTable, -kInf, kInf, kUnused},
+    {"cache_info", kG | kD | kS, &PassFlag, -kInf, kInf, kNoCacheOfSizes},
     {"image_dir", kS, &SubsetOptions::image_dir},
     {"is_reg", kS, &SubsetOptions::is_reg},
-    {"alpha_mask", kS, &RefuseMasks},
+    {"is_val", kS, &SubsetOptions::is_val},
+    {"alpha_mask", kS, &SubsetOptions::alpha_mask},
     {"metadata_file", kS, &SubsetOptions::metadata_file},
-    {"conditioning_data_dir", kS, &RefuseMasks},
+    {"conditioning_data_dir", kS, &SubsetOptions::conditioning_data_dir},
 });
 
 std::string CheckRange(const KeyRule& rule, double value) {
@@ -235,7 +158,7 @@ struct Assigner {
   std::string operator()(Field CaptionOptions::*field) const {
     return AssignValue(node, rule, options.subset->caption.*field);
   }
-  std::string operator()(SpecialReader reader) const {
+  std::string operator()(ValueReader reader) const {
     return reader(node, options);
   }
 };
@@ -266,12 +189,6 @@ std::string WrongLevel(int levels) {
 
 }  // namespace
 
-std::string PlaceOf(const toml::node& node) {
-  const toml::source_region& source = node.source();
-  return absl::StrCat(source.path ? *source.path : "", ":", source.begin.line,
-                      ":", source.begin.column, ": ");
-}
-
 void ApplyKeys(const toml::table& table, ConfigLevel level,
                const std::string& where, DatasetOptions* dataset,
                SubsetOptions* subset, ConfigReport* report) {
@@ -289,9 +206,13 @@ void ApplyKeys(const toml::table& table, ConfigLevel level,
       problem =
           std::visit(Assigner{node, *rule, {dataset, subset}}, rule->target);
     }
-    if (problem.empty()) continue;
-    report->errors.push_back(
-        absl::StrCat(PlaceOf(node), where, ".", name, ": ", problem));
+    if (!problem.empty()) {
+      report->errors.push_back(absl::StrCat(PlaceIn(report->file, node), where,
+                                            ".", name, ": ", problem));
+    } else if (rule->without_effect != nullptr) {
+      report->WarnOnce(
+          absl::StrCat(name, " has no effect: ", rule->without_effect));
+    }
   }
 }
 

@@ -13,9 +13,6 @@ namespace atelier::trainer {
 // Where a key may stand; values are bits.
 enum class ConfigLevel { kGeneral = 1, kDataset = 2, kSubset = 4 };
 
-// `FILE:LINE:COLUMN: ` of a node.
-std::string PlaceOf(const toml::node& node);
-
 // Puts the keys of one table into the options. Tables and arrays that hold the
 // structure (`datasets`, `subsets`) are passed over. `where` names the table:
 // `datasets[0].subsets[2]`.
