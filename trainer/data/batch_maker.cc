@@ -70,7 +70,11 @@ std::string BatchMaker::CaptionOf(const PlannedBatch& plan,
 absl::StatusOr<Tensor> BatchMaker::PixelsOf(
     int64_t image, const Augmentation& augmentation) const {
   const DatasetImage& entry = index_.images[image];
-  ASSIGN_OR_RETURN(const cv::Mat decoded, DecodeImage(entry.path));
+  DecodeOptions options;
+  options.exif_orientation = index_.dataset_of(entry).exif_orientation;
+  ASSIGN_OR_RETURN(const DecodedImage image_file,
+                   DecodeImageFile(entry.path, options));
+  const cv::Mat& decoded = image_file.rgb;
   RETURN_IF_ERROR(CheckUnchanged(entry, {decoded.cols, decoded.rows}));
   return TransformImage(decoded, layout_.placements[image],
                         index_.subset_of(entry).resize_interpolation,

@@ -75,14 +75,19 @@ BucketSet::BucketSet(const BucketOptions& options) : options_(options) {
   if (!options.no_upscale) predefined_ = MakeBucketResolutions(options);
 }
 
-BucketChoice BucketSet::Select(ImageSize image) {
+BucketChoice BucketSet::Choose(ImageSize image) const {
   BucketChoice choice =
       options_.no_upscale ? SelectOwnSize(image) : SelectPredefined(image);
-  if (choice.resized.width == 0 || choice.resized.height == 0) {
-    choice.aspect_error = std::numeric_limits<double>::quiet_NaN();
-    return choice;
-  }
-  choice.aspect_error = AspectOf(choice.bucket) - AspectOf(image);
+  const bool is_empty =
+      choice.resized.width == 0 || choice.resized.height == 0;
+  choice.aspect_error = is_empty ? std::numeric_limits<double>::quiet_NaN()
+                                 : AspectOf(choice.bucket) - AspectOf(image);
+  return choice;
+}
+
+BucketChoice BucketSet::Select(ImageSize image) {
+  const BucketChoice choice = Choose(image);
+  if (choice.resized.width == 0 || choice.resized.height == 0) return choice;
   if (places_.emplace(choice.bucket, sizes_.size()).second) {
     sizes_.push_back(choice.bucket);
     images_.emplace_back();

@@ -65,6 +65,8 @@ class BucketSet {
 
   // Chooses a bucket; the first image of a bucket makes it.
   BucketChoice Select(ImageSize image);
+  // The same without making it. Threads: any.
+  BucketChoice Choose(ImageSize image) const;
   // Puts an image's number into a bucket that Select returned.
   void Add(ImageSize bucket, int64_t image);
   // Buckets by width, then height, instead of in order of their making.

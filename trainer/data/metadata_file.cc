@@ -84,15 +84,17 @@ class MetadataReader {
       return;
     }
     const std::string path = FindImage(name);
+    CaptionedImage& image = images_.emplace_back();
+    image.path = path;
+    image.caption =
+        JoinCaption(TextOf(entry, "caption"), TextOf(entry, "tags"));
+    image.has_own_caption = !image.caption.empty();
     if (path.empty()) {
-      Error(absl::StrCat("entry \"", name, "\": no such image",
-                         subset_.image_dir.empty()
-                             ? "; image_dir is not set"
-                             : absl::StrCat(" in ", subset_.image_dir)));
-      return;
+      image.problem = absl::StrCat(
+          subset_.metadata_file, ": entry \"", name, "\": no such image",
+          subset_.image_dir.empty() ? "; image_dir is not set"
+                                    : absl::StrCat(" in ", subset_.image_dir));
     }
-    images_.push_back(
-        {path, JoinCaption(TextOf(entry, "caption"), TextOf(entry, "tags"))});
   }
 
   static bool IsText(const json& entry, const char* key) {
@@ -131,9 +133,8 @@ class MetadataReader {
     }
     std::error_code ignored;
     if (fs::is_regular_file(path, ignored)) return path.string();
-    for (const char* ending : {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".PNG",
-                               ".JPG", ".JPEG", ".WEBP", ".BMP"}) {
-      const std::string candidate = path.string() + ending;
+    for (const absl::string_view ending : kImageEndings) {
+      const std::string candidate = absl::StrCat(path.string(), ending);
       if (fs::is_regular_file(candidate, ignored)) return candidate;
     }
     return "";

@@ -5,7 +5,7 @@
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -15,6 +15,7 @@
 #include "proto/cc/status_macros.h"
 #include "trainer/checkpoint/atomic_file.h"
 #include "trainer/data/image/image_header.h"
+#include "trainer/data/parallel_for.h"
 #include "trainer/data/text_line.h"
 
 namespace atelier::trainer {
@@ -26,17 +27,39 @@ constexpr size_t kNamedInWarning = 5;
 // A caption of a megabyte is no caption.
 constexpr uintmax_t kMaxCaptionBytes = 1 << 20;
 
+// Whether a file that is not loaded is most likely meant to be: an image of
+// another kind, or an ending in both letter cases.
+bool LooksLikeImage(const fs::path& path) {
+  constexpr const char* kEndings[] = {
+      ".avif", ".jxl", ".gif", ".heic", ".heif", ".jp2",  ".jfif",
+      ".png",  ".jpg", ".tif", ".jpeg", ".webp", ".tiff", ".bmp"};
+  const std::string ending = absl::AsciiStrToLower(path.extension().string());
+  return std::find(std::begin(kEndings), std::end(kEndings), ending) !=
+         std::end(kEndings);
+}
+
+// `a.png, b.png, …`
+std::string FirstOf(const std::vector<std::string>& paths) {
+  const size_t shown = std::min(paths.size(), kNamedInWarning);
+  return absl::StrCat(absl::StrJoin(paths.begin(), paths.begin() + shown, ", "),
+                      shown < paths.size() ? ", …" : "");
+}
+
 std::vector<std::string> ImageFilesIn(const std::string& folder,
                                       ConfigReport* report) {
   std::vector<std::string> paths;
+  std::vector<std::string> passed_over;
   std::error_code error;
   fs::directory_iterator entries(folder, error);
   for (; !error && entries != fs::directory_iterator();
        entries.increment(error)) {
     const std::string path = entries->path().string();
     std::error_code ignored;
-    if (HasImageExtension(path) && !entries->is_directory(ignored)) {
+    if (entries->is_directory(ignored)) continue;
+    if (HasImageExtension(path)) {
       paths.push_back(path);
+    } else if (LooksLikeImage(entries->path())) {
+      passed_over.push_back(path);
     }
   }
   if (error) {
@@ -44,9 +67,16 @@ std::vector<std::string> ImageFilesIn(const std::string& folder,
         absl::StrCat(folder, ": cannot be read: ", error.message()));
   } else if (paths.empty()) {
     report->errors.push_back(
-        absl::StrCat(folder, ": holds no images (.png .jpg .jpeg .webp .bmp)"));
+        absl::StrCat(folder, ": holds no images (", kImageExtensions, ")"));
   }
   std::sort(paths.begin(), paths.end());
+  if (!passed_over.empty()) {
+    std::sort(passed_over.begin(), passed_over.end());
+    report->warnings.push_back(absl::StrCat(
+        folder, ": ", passed_over.size(),
+        " files are not loaded, since their endings are not among ",
+        kImageExtensions, " (in one letter case): ", FirstOf(passed_over)));
+  }
   return paths;
 }
 
@@ -114,32 +144,37 @@ absl::StatusOr<std::string> ReadCaptionFile(const std::string& path,
 std::vector<CaptionedImage> ListSubsetImages(const SubsetOptions& subset,
                                              ConfigReport* report) {
   std::vector<CaptionedImage> images;
-  std::vector<std::string> uncaptioned;
   for (std::string& path : ImageFilesIn(subset.image_dir, report)) {
-    CaptionedImage& image = images.emplace_back();
-    image.path = std::move(path);
+    images.emplace_back().path = std::move(path);
+  }
+  const auto read_caption = [&](int64_t number) {
+    CaptionedImage& image = images[number];
     const std::string file =
         FindCaptionFile(image.path, subset.caption_extension);
     if (file.empty()) {
       image.caption = subset.class_tokens;
-      if (subset.class_tokens.empty()) uncaptioned.push_back(image.path);
-      continue;
+      return;
     }
     auto caption = ReadCaptionFile(file, subset.caption.enable_wildcard);
+    image.has_own_caption = true;
     if (caption.ok()) {
       image.caption = *std::move(caption);
     } else {
-      report->errors.emplace_back(caption.status().message());
+      image.problem = std::string(caption.status().message());
     }
+  };
+  ParallelFor(static_cast<int64_t>(images.size()), read_caption).IgnoreError();
+  if (!subset.class_tokens.empty()) return images;
+  std::vector<std::string> uncaptioned;
+  for (const CaptionedImage& image : images) {
+    if (!image.has_own_caption) uncaptioned.push_back(image.path);
   }
   if (!uncaptioned.empty()) {
-    const size_t shown = std::min(uncaptioned.size(), kNamedInWarning);
     report->warnings.push_back(absl::StrCat(
         subset.image_dir, ": ", uncaptioned.size(),
         " images have no caption file (", subset.caption_extension,
         ") and there are no class_tokens; their caption is empty: ",
-        absl::StrJoin(uncaptioned.begin(), uncaptioned.begin() + shown, ", "),
-        shown < uncaptioned.size() ? ", …" : ""));
+        FirstOf(uncaptioned)));
   }
   return images;
 }

@@ -12,8 +12,10 @@
 namespace atelier::trainer {
 
 struct CaptionedImage {
-  std::string path;
+  std::string path;  // empty: there is no such file, as `problem` says
   std::string caption;
+  bool has_own_caption = false;  // not the class tokens, and not nothing
+  std::string problem;  // why its caption cannot be read; empty: it can
 };
 
 // What a caption file says: its first line, or with enable_wildcard every line
@@ -24,8 +26,11 @@ absl::StatusOr<std::string> ReadCaptionFile(const std::string& path,
 
 // The images in image_dir (not below it), sorted, each with the caption in
 // NAME + caption_extension, else (face-crop naming, NAME_cx_cy_w_h) NAME's
-// beginning + caption_extension, else the class tokens. Mistakes go to the
-// report; images without any caption are named in one warning.
+// beginning + caption_extension, else the class tokens. A folder that cannot be
+// read or holds no images goes to the report; images without any caption, and
+// files that look like images but are not loaded, are named in warnings.
+//
+// Threads: captions are read by one a core.
 std::vector<CaptionedImage> ListSubsetImages(const SubsetOptions& subset,
                                              ConfigReport* report);
 

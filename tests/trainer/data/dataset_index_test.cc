@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/support/image_files.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_dataset.h"
 
@@ -76,11 +77,13 @@ TEST_F(DatasetIndexTest, EveryBadFileIsInOneError) {
   testing::WriteText(dir_.File("images/good.txt"), "caf\xe9");
   std::filesystem::create_symlink("nowhere", dir_.File("images/link.png"));
   const std::string error = ErrorOf(Config());
+  EXPECT_THAT(error, HasSubstr("7 of the dataset's files cannot be used"));
+  EXPECT_THAT(error, HasSubstr("skip_corrupt_images"));
   EXPECT_THAT(error, HasSubstr("cut.png: is truncated"));
   EXPECT_THAT(error, HasSubstr("cut.jpg: is truncated"));
   EXPECT_THAT(error, HasSubstr("cut.bmp: is truncated"));
   EXPECT_THAT(error, HasSubstr("empty.png: is empty"));
-  EXPECT_THAT(error, HasSubstr("text.jpeg: is not a PNG, JPEG, WebP or BMP"));
+  EXPECT_THAT(error, HasSubstr("text.jpeg: is not a PNG, JPEG, WebP, BMP or"));
   EXPECT_THAT(error, HasSubstr("good.txt: caption file is not UTF-8"));
   EXPECT_THAT(error, HasSubstr("link.png: cannot be opened"));
 }
@@ -96,6 +99,72 @@ TEST_F(DatasetIndexTest, CorruptImagesCanBeLeftOutWithAWarningEach) {
   EXPECT_EQ(index->images[1].caption, "c");
   ASSERT_EQ(index->warnings.size(), 1u);
   EXPECT_THAT(index->warnings[0], HasSubstr("b.png: is truncated"));
+}
+
+TEST_F(DatasetIndexTest, ManyBadFilesAreCountedAndTheFirstNamed) {
+  for (int i = 0; i < 130; ++i) {
+    testing::WriteText(dir_.File("images/" + std::to_string(1000 + i) + ".png"),
+                       "no image");
+  }
+  const std::string error = ErrorOf(Config());
+  EXPECT_THAT(error, HasSubstr("130 of the dataset's files"));
+  EXPECT_THAT(error, HasSubstr("1000.png"));
+  EXPECT_THAT(error, Not(HasSubstr("1120.png")));
+  EXPECT_THAT(error, HasSubstr("and 31 more"));
+}
+
+TEST_F(DatasetIndexTest, BadCaptionsAreLeftOutLikeBadImages) {
+  testing::WriteTinyDataset(dir_.File("images"),
+                            {{"a.png", 64, 64, "a"}, {"b.png", 64, 64, "b"}});
+  testing::WriteText(dir_.File("images/b.txt"), "");
+  const auto index = ScanDataset(Config(), SkipCorrupt());
+  ASSERT_TRUE(index.ok()) << index.status();
+  EXPECT_EQ(index->images.size(), 1u);
+  ASSERT_EQ(index->bad_files.size(), 1u);
+  EXPECT_EQ(index->bad_files[0].image, dir_.File("images/b.png"));
+  EXPECT_THAT(index->warnings[0], HasSubstr("b.txt: caption file is empty"));
+}
+
+TEST_F(DatasetIndexTest, MissingImagesOfMetadataAreBadFiles) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.png"}});
+  testing::WriteText(dir_.File("meta.json"), R"({"a.png": {}, "b.png": {}})");
+  DatasetConfig config = Config();
+  config.datasets[0].subsets[0].metadata_file = dir_.File("meta.json");
+  EXPECT_THAT(ErrorOf(config), AllOf(HasSubstr("1 of the dataset's files"),
+                                     HasSubstr("\"b.png\": no such image")));
+  const auto index = ScanDataset(config, SkipCorrupt());
+  ASSERT_TRUE(index.ok()) << index.status();
+  EXPECT_EQ(index->images.size(), 1u);
+}
+
+TEST_F(DatasetIndexTest, ImagesOfOtherEndingsAreNamedOnce) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 64, 64, "a"}});
+  testing::WriteText(dir_.File("images/b.avif"), "x");
+  testing::WriteText(dir_.File("images/c.Png"), "x");
+  const auto index = ScanDataset(Config(), {});
+  ASSERT_TRUE(index.ok()) << index.status();
+  ASSERT_EQ(index->warnings.size(), 1u);
+  EXPECT_THAT(index->warnings[0],
+              AllOf(HasSubstr("2 files are not loaded"), HasSubstr("b.avif"),
+                    HasSubstr("c.Png")));
+}
+
+TEST_F(DatasetIndexTest, AnOrientationIsWarnedOfOrApplied) {
+  testing::WriteTinyDataset(dir_.File("images"), {{"a.jpg", 80, 64, "a"}});
+  testing::WriteText(
+      dir_.File("images/a.jpg"),
+      testing::TurnedJpeg(testing::ReadBytes(dir_.File("images/a.jpg")), 6));
+  DatasetConfig config = Config();
+  const auto stored = ScanDataset(config, {});
+  ASSERT_TRUE(stored.ok());
+  EXPECT_EQ(stored->images[0].width, 80);
+  ASSERT_EQ(stored->warnings.size(), 1u);
+  EXPECT_THAT(stored->warnings[0], HasSubstr("exif_orientation"));
+  config.datasets[0].exif_orientation = true;
+  const auto upright = ScanDataset(config, {});
+  EXPECT_EQ(upright->images[0].width, 64);
+  EXPECT_EQ(upright->images[0].height, 80);
+  EXPECT_TRUE(upright->warnings.empty());
 }
 
 TEST_F(DatasetIndexTest, AFolderWithoutImagesIsNamed) {
@@ -226,7 +295,7 @@ TEST_F(DatasetIndexTest, ScanStopsWhenAsked) {
   ScanOptions options;
   options.progress = [](int64_t done, int64_t total) {
     EXPECT_EQ(total, 8);
-    return done == 3 ? absl::CancelledError("asked to stop") : absl::OkStatus();
+    return done >= 3 ? absl::CancelledError("asked to stop") : absl::OkStatus();
   };
   EXPECT_TRUE(absl::IsCancelled(ScanDataset(Config(), options).status()));
 }

@@ -5,7 +5,10 @@
 #include "absl/strings/escaping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "opencv2/core.hpp"
+#include "opencv2/imgcodecs.hpp"
 
+#include "tests/support/image_files.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_dataset.h"
 
@@ -13,6 +16,8 @@ namespace atelier::trainer {
 namespace {
 
 using ::testing::HasSubstr;
+
+constexpr const char* kNames[] = {"a.png", "a.jpg", "a.webp", "a.bmp", "a.tif"};
 
 class ImageHeaderTest : public ::testing::Test {
  protected:
@@ -22,11 +27,29 @@ class ImageHeaderTest : public ::testing::Test {
     return ReadImageSize(path);
   }
 
+  // The header of what OpenCV writes under a name.
+  ImageHeader Header(const std::string& name, const cv::Mat& image) {
+    const std::string path = dir_.File(name);
+    EXPECT_TRUE(cv::imwrite(path, image));
+    return HeaderOf(testing::ReadBytes(path));
+  }
+
+  ImageHeader HeaderOf(const std::string& bytes) {
+    const auto header = ReadImageHeader(ImageBytes(bytes));
+    EXPECT_TRUE(header.ok()) << header.status();
+    return header.value_or(ImageHeader());
+  }
+
+  std::string Picture(const std::string& name) {
+    testing::WritePicture(dir_.File(name), 20, 12, 2);
+    return testing::ReadBytes(dir_.File(name));
+  }
+
   atelier::testing::TempDir dir_;
 };
 
 TEST_F(ImageHeaderTest, SizeIsReadFromEveryForm) {
-  for (const char* name : {"a.png", "a.jpg", "a.webp", "a.bmp"}) {
+  for (const char* name : kNames) {
     const std::string path = dir_.File(name);
     testing::WritePicture(path, 45, 31, 1);
     const auto size = ReadImageSize(path);
@@ -36,7 +59,7 @@ TEST_F(ImageHeaderTest, SizeIsReadFromEveryForm) {
 }
 
 TEST_F(ImageHeaderTest, NoPrefixOfAFileIsWholeOrCrashes) {
-  for (const char* name : {"a.png", "a.jpg", "a.webp", "a.bmp"}) {
+  for (const char* name : kNames) {
     const std::string path = dir_.File(name);
     testing::WritePicture(path, 20, 12, 2);
     const std::string whole = testing::ReadBytes(path);
@@ -48,7 +71,7 @@ TEST_F(ImageHeaderTest, NoPrefixOfAFileIsWholeOrCrashes) {
 }
 
 TEST_F(ImageHeaderTest, ChangedBytesNeverCrash) {
-  for (const char* name : {"a.png", "a.jpg", "a.webp", "a.bmp"}) {
+  for (const char* name : kNames) {
     const std::string path = dir_.File(name);
     testing::WritePicture(path, 20, 12, 2);
     const std::string whole = testing::ReadBytes(path);
@@ -91,9 +114,72 @@ TEST_F(ImageHeaderTest, AnimationsAreRefused) {
               HasSubstr("is an animation"));
 }
 
+TEST_F(ImageHeaderTest, OtherKindsAreNamed) {
+  EXPECT_THAT(std::string(SizeOfBytes("GIF89a..........").status().message()),
+              HasSubstr("is a GIF image; convert it"));
+  EXPECT_THAT(std::string(SizeOfBytes(std::string("\0\0\0\x1c"
+                                                  "ftypavif",
+                                                  12))
+                              .status()
+                              .message()),
+              HasSubstr("is an AVIF image"));
+  EXPECT_THAT(std::string(SizeOfBytes("a text file").status().message()),
+              HasSubstr("is not a PNG, JPEG, WebP, BMP or TIFF image"));
+  EXPECT_THAT(std::string(SizeOfBytes("").status().message()),
+              HasSubstr("is empty"));
+}
+
+TEST_F(ImageHeaderTest, TheContentsCountWhateverTheFileIsCalled) {
+  const auto size = SizeOfBytes(Picture("a.webp"));
+  ASSERT_TRUE(size.ok()) << size.status();
+  EXPECT_EQ(*size, (ImageSize{20, 12}));
+}
+
+TEST_F(ImageHeaderTest, SizesBeyondPillowsLimitAreRefused) {
+  std::string png = Picture("a.png");
+  png.replace(16, 8, std::string("\0\0\x40\0\0\0\x40\0", 8));  // 16384 each
+  EXPECT_THAT(std::string(SizeOfBytes(png).status().message()),
+              HasSubstr("16384x16384; at most 178956970 pixels"));
+}
+
+TEST_F(ImageHeaderTest, AlphaIsSeen) {
+  const cv::Mat colour(3, 4, CV_8UC3, cv::Scalar(1, 2, 3));
+  const cv::Mat clear(3, 4, CV_8UC4, cv::Scalar(1, 2, 3, 4));
+  for (const char* name : {"a.png", "a.webp", "a.tif"}) {
+    EXPECT_TRUE(Header(name, clear).has_alpha) << name;
+    EXPECT_FALSE(Header(name, colour).has_alpha) << name;
+  }
+}
+
+TEST_F(ImageHeaderTest, OrientationsAreReadFromEveryForm) {
+  const std::string jpeg = Picture("a.jpg");
+  const std::string png = Picture("a.png");
+  const std::string webp = Picture("a.webp");
+  const std::string tiff = Picture("a.tif");
+  for (int o = 1; o <= 8; ++o) {
+    for (const std::string& turned :
+         {testing::TurnedJpeg(jpeg, o), testing::TurnedPng(png, o),
+          testing::TurnedWebp(webp, 20, 12, o), testing::TurnedTiff(tiff, o)}) {
+      const ImageHeader header = HeaderOf(turned);
+      EXPECT_EQ(header.orientation, o);
+      EXPECT_EQ(header.size, (ImageSize{20, 12}));
+      EXPECT_EQ(header.upright_size(),
+                o >= 5 ? (ImageSize{12, 20}) : (ImageSize{20, 12}));
+    }
+  }
+  EXPECT_EQ(HeaderOf(testing::TurnedJpeg(jpeg, 9)).orientation, 1);
+}
+
+TEST_F(ImageHeaderTest, DamagedExifDataIsNoOrientation) {
+  std::string jpeg = testing::TurnedJpeg(Picture("a.jpg"), 6);
+  jpeg.replace(jpeg.find("II\x2a"), 2, "XX");
+  EXPECT_EQ(HeaderOf(jpeg).orientation, 1);
+}
+
 TEST_F(ImageHeaderTest, EndingsAreInOneLetterCase) {
   EXPECT_TRUE(HasImageExtension("a/b.png"));
   EXPECT_TRUE(HasImageExtension("b.WEBP"));
+  EXPECT_TRUE(HasImageExtension("b.tif"));
   EXPECT_FALSE(HasImageExtension("b.Png"));
   EXPECT_FALSE(HasImageExtension("png"));
   EXPECT_FALSE(HasImageExtension("b.png.txt"));
