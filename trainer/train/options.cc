@@ -13,12 +13,11 @@
 namespace atelier::trainer {
 namespace {
 
-CaptionOptions ReadCaption(const v1::CaptionOptions &from) {
+CaptionOptions ReadCaption(const v1::CaptionOptions& from) {
   CaptionOptions to;
   to.prefix = from.caption_prefix();
   to.suffix = from.caption_suffix();
-  if (from.has_caption_separator())
-    to.separator = from.caption_separator();
+  if (from.has_caption_separator()) to.separator = from.caption_separator();
   to.keep_tokens_separator = from.keep_tokens_separator();
   to.secondary_separator = from.secondary_separator();
   to.shuffle = from.shuffle_caption();
@@ -33,32 +32,29 @@ CaptionOptions ReadCaption(const v1::CaptionOptions &from) {
   return to;
 }
 
-absl::StatusOr<DatasetOptions> ReadDataset(const v1::DatasetOptions &from) {
+absl::StatusOr<DatasetOptions> ReadDataset(const v1::DatasetOptions& from) {
   DatasetOptions to;
   if (!from.resolution().empty()) {
     RETURN_IF_ERROR(ParseResolution(from.resolution(), &to));
   }
-  if (from.has_train_batch_size())
-    to.batch_size = from.train_batch_size();
+  if (from.has_train_batch_size()) to.batch_size = from.train_batch_size();
   to.enable_bucket = from.enable_bucket();
-  if (from.has_min_bucket_reso())
-    to.min_bucket_reso = from.min_bucket_reso();
-  if (from.has_max_bucket_reso())
-    to.max_bucket_reso = from.max_bucket_reso();
+  if (from.has_min_bucket_reso()) to.min_bucket_reso = from.min_bucket_reso();
+  if (from.has_max_bucket_reso()) to.max_bucket_reso = from.max_bucket_reso();
   if (from.has_bucket_reso_steps()) {
     to.bucket_reso_steps = from.bucket_reso_steps();
   }
   to.bucket_no_upscale = from.bucket_no_upscale();
+  to.exif_orientation = from.exif_orientation();
   to.validation_split = from.validation_split();
-  if (from.has_validation_seed())
-    to.validation_seed = from.validation_seed();
+  if (from.has_validation_seed()) to.validation_seed = from.validation_seed();
   return to;
 }
 
-} // namespace
+}  // namespace
 
-absl::StatusOr<LoopOptions> ReadLoopOptions(const v1::TrainingConfig &config) {
-  const v1::RunOptions &run = config.run();
+absl::StatusOr<LoopOptions> ReadLoopOptions(const v1::TrainingConfig& config) {
+  const v1::RunOptions& run = config.run();
   LoopOptions options;
   options.max_train_steps =
       run.has_max_train_steps() ? run.max_train_steps() : 1600;
@@ -86,8 +82,8 @@ absl::StatusOr<LoopOptions> ReadLoopOptions(const v1::TrainingConfig &config) {
   return options;
 }
 
-absl::StatusOr<SaveOptions> ReadSaveOptions(const v1::TrainingConfig &config) {
-  const v1::OutputOptions &output = config.output();
+absl::StatusOr<SaveOptions> ReadSaveOptions(const v1::TrainingConfig& config) {
+  const v1::OutputOptions& output = config.output();
   SaveOptions options;
   options.output_name = output.output_name();
   if (!output.save_precision().empty()) {
@@ -109,8 +105,8 @@ absl::StatusOr<SaveOptions> ReadSaveOptions(const v1::TrainingConfig &config) {
   return options;
 }
 
-PreviewOptions ReadPreviewOptions(const v1::TrainingConfig &config) {
-  const v1::SampleOptions &sample = config.sample();
+PreviewOptions ReadPreviewOptions(const v1::TrainingConfig& config) {
+  const v1::SampleOptions& sample = config.sample();
   PreviewOptions options;
   options.prompt_file = sample.sample_prompts();
   options.prompts.assign(sample.sample_prompt().begin(),
@@ -123,15 +119,15 @@ PreviewOptions ReadPreviewOptions(const v1::TrainingConfig &config) {
   return options;
 }
 
-bool CachesTexts(const v1::TrainingConfig &config) {
-  const v1::DatasetOptions &dataset = config.dataset();
+bool CachesTexts(const v1::TrainingConfig& config) {
+  const v1::DatasetOptions& dataset = config.dataset();
   return dataset.cache_text_encoder_outputs() ||
          dataset.cache_text_encoder_outputs_to_disk() ||
          dataset.use_t5xxl_cache_only();
 }
 
-std::string EncoderOptionsText(const v1::TrainingConfig &config) {
-  const v1::ModelOptions &model = config.model();
+std::string EncoderOptionsText(const v1::TrainingConfig& config) {
+  const v1::ModelOptions& model = config.model();
   return absl::StrCat(
       "clip_skip=", model.clip_skip(),
       " max_token_length=", model.max_token_length(),
@@ -142,12 +138,11 @@ std::string EncoderOptionsText(const v1::TrainingConfig &config) {
       " system_prompt=", model.system_prompt());
 }
 
-absl::StatusOr<std::vector<double>>
-ReadBlockLearningRates(const v1::TrainingConfig &config, int blocks) {
-  const std::string &text = config.optimizer().block_lr();
+absl::StatusOr<std::vector<double>> ReadBlockLearningRates(
+    const v1::TrainingConfig& config, int blocks) {
+  const std::string& text = config.optimizer().block_lr();
   std::vector<double> rates;
-  if (text.empty())
-    return rates;
+  if (text.empty()) return rates;
   for (const absl::string_view part : absl::StrSplit(text, ',')) {
     double rate = 0;
     if (!absl::SimpleAtod(absl::StripAsciiWhitespace(part), &rate) ||
@@ -165,10 +160,9 @@ ReadBlockLearningRates(const v1::TrainingConfig &config, int blocks) {
   return rates;
 }
 
-absl::StatusOr<DatasetRequest>
-ReadDatasetRequest(const v1::TrainingConfig &config,
-                   const Architecture &architecture) {
-  const v1::DatasetOptions &dataset = config.dataset();
+absl::StatusOr<DatasetRequest> ReadDatasetRequest(
+    const v1::TrainingConfig& config, const Architecture& architecture) {
+  const v1::DatasetOptions& dataset = config.dataset();
   DatasetRequest request;
   request.dataset_config = dataset.dataset_config();
   request.train_data_dir = dataset.train_data_dir();
@@ -189,9 +183,9 @@ ReadDatasetRequest(const v1::TrainingConfig &config,
   return request;
 }
 
-LrScheduleOptions ReadLrScheduleOptions(const v1::TrainingConfig &config,
+LrScheduleOptions ReadLrScheduleOptions(const v1::TrainingConfig& config,
                                         int64_t total_steps) {
-  const v1::OptimizerOptions &optimizer = config.optimizer();
+  const v1::OptimizerOptions& optimizer = config.optimizer();
   LrScheduleOptions options;
   options.total_steps = total_steps;
   if (!optimizer.lr_scheduler().empty())
@@ -208,22 +202,20 @@ LrScheduleOptions ReadLrScheduleOptions(const v1::TrainingConfig &config,
   return options;
 }
 
-double DenoiserLearningRate(const v1::TrainingConfig &config) {
+double DenoiserLearningRate(const v1::TrainingConfig& config) {
   return config.optimizer().has_learning_rate()
              ? config.optimizer().learning_rate()
              : 2e-6;
 }
 
-double TextEncoderLearningRate(const v1::JobSpec &spec,
-                               const std::string &text_encoder) {
-  const v1::TrainingConfig &config = spec.training();
-  const v1::OptimizerOptions &optimizer = config.optimizer();
+double TextEncoderLearningRate(const v1::JobSpec& spec,
+                               const std::string& text_encoder) {
+  const v1::TrainingConfig& config = spec.training();
+  const v1::OptimizerOptions& optimizer = config.optimizer();
   const bool is_sd1_or_sd2 = spec.architecture() == v1::ARCHITECTURE_SD1 ||
                              spec.architecture() == v1::ARCHITECTURE_SD2;
-  if (!is_sd1_or_sd2 && !optimizer.train_text_encoder())
-    return 0;
-  if (text_encoder == "text_encoder3" && !optimizer.train_t5xxl())
-    return 0;
+  if (!is_sd1_or_sd2 && !optimizer.train_text_encoder()) return 0;
+  if (text_encoder == "text_encoder3" && !optimizer.train_t5xxl()) return 0;
   if (optimizer.has_stop_text_encoder_training() &&
       optimizer.stop_text_encoder_training() < 0) {
     return 0;
@@ -243,4 +235,4 @@ double TextEncoderLearningRate(const v1::JobSpec &spec,
   return DenoiserLearningRate(config);
 }
 
-} // namespace atelier::trainer
+}  // namespace atelier::trainer
