@@ -8,8 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
+#include "proto/cc/dataset_file.h"
 #include "proto/cc/options_schema.h"
-#include "proto/cc/toml.h"
 #include "proto/cc/utf8.h"
 
 namespace atelier {
@@ -54,22 +54,18 @@ class DatasetFileCheck {
       : file_(file), violations_(violations) {}
 
   void Check() {
-    const toml::parse_result parsed = toml::parse_file(file_);
-    if (!parsed) {
-      return Fail(parsed.error().source().begin,
-                  std::string(parsed.error().description()));
-    }
-    const toml::array* datasets = parsed.table()["datasets"].as_array();
+    const absl::StatusOr<toml::table> root = ReadDatasetFile(file_);
+    if (!root.ok()) return Report(root.status().message());
+    const toml::array* datasets = (*root)["datasets"].as_array();
     if (datasets == nullptr || datasets->empty()) {
-      return Fail({1, 1}, "at least one [[datasets]] is needed");
+      return Fail(*root, "at least one [[datasets]] is needed");
     }
     for (const toml::node& dataset : *datasets) {
       const toml::table* table = dataset.as_table();
       if (table == nullptr) continue;
       const toml::array* subsets = (*table)["subsets"].as_array();
       if (subsets == nullptr || subsets->empty()) {
-        Fail(table->source().begin,
-             "at least one [[datasets.subsets]] is needed");
+        Fail(*table, "at least one [[datasets.subsets]] is needed");
         continue;
       }
       for (const toml::node& subset : *subsets) CheckSubset(subset);
@@ -83,9 +79,10 @@ class DatasetFileCheck {
     if (table == nullptr || (*table)["num_repeats"].value_or(1) < 1) return;
     const bool has_metadata = table->contains("metadata_file");
     CheckPath(*table, "metadata_file", false);
+    CheckPath(*table, "conditioning_data_dir", true);
     const std::string folder = CheckPath(*table, "image_dir", true);
     if (folder.empty() || has_metadata || HoldsImages(folder)) return;
-    Fail(table->get("image_dir")->source().begin,
+    Fail(*table->get("image_dir"),
          absl::StrCat("folder ", folder,
                       " holds no images (.png .jpg .jpeg .webp .bmp)"));
   }
@@ -102,16 +99,18 @@ class DatasetFileCheck {
     const bool is_there = is_folder ? fs::is_directory(path, ignored)
                                     : fs::is_regular_file(path, ignored);
     if (is_there) return path.string();
-    Fail(node->source().begin,
-         absl::StrCat(key, " is ", path.string(), ", which is no ",
-                      is_folder ? "folder" : "file"));
+    Fail(*node, absl::StrCat(key, " is ", path.string(), ", which is no ",
+                             is_folder ? "folder" : "file"));
     return "";
   }
 
-  void Fail(const toml::source_position& where, const std::string& message) {
-    violations_->push_back({FindOption("dataset_config")->path,
-                            ToUtf8(absl::StrCat(file_, ":", where.line, ":",
-                                                where.column, ": ", message))});
+  void Fail(const toml::node& where, const std::string& message) {
+    Report(absl::StrCat(PlaceIn(file_, where), message));
+  }
+
+  void Report(absl::string_view message) {
+    violations_->push_back(
+        {FindOption("dataset_config")->path, ToUtf8(std::string(message))});
   }
 
   const std::string file_;
@@ -147,7 +146,8 @@ std::vector<Violation> CheckDatasetPaths(const v1::DatasetOptions& dataset) {
   if (fs::is_regular_file(dataset.dataset_config(), ignored)) {
     DatasetFileCheck(dataset.dataset_config(), &violations).Check();
   }
-  if (fs::is_directory(dataset.train_data_dir(), ignored)) {
+  if (!dataset.has_in_json() &&
+      fs::is_directory(dataset.train_data_dir(), ignored)) {
     CheckParentFolder("train_data_dir", dataset.train_data_dir(), &violations);
   }
   if (fs::is_directory(dataset.reg_data_dir(), ignored)) {

@@ -1,6 +1,6 @@
 // What can be seen of a job's images before any is read: whether the dataset
-// file is TOML and names folders that are there, and whether they hold images.
-// Its keys and their values are the trainer's to check.
+// file is TOML or JSON and names folders that are there, and whether they hold
+// images. Its keys and their values are the trainer's to check.
 #pragma once
 
 #include <vector>

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "proto/cc/dataset_rules.h"
 #include "proto/cc/enum_name.h"
 #include "proto/cc/model_rules.h"
 #include "proto/cc/option_syntax.h"
@@ -29,23 +30,6 @@ int BucketDivisor(v1::Architecture architecture) {
     default:
       return 8;
   }
-}
-
-void CheckSource(const v1::DatasetOptions& dataset, RuleReport report) {
-  const bool has_config = dataset.has_dataset_config();
-  report.Require(has_config || dataset.has_train_data_dir(), "dataset_config",
-                 "no images are named; give dataset_config or train_data_dir");
-  report.Require(!has_config || !dataset.has_train_data_dir(), "train_data_dir",
-                 "train_data_dir and dataset_config are both given; give one "
-                 "of them");
-  report.Require(!has_config || !dataset.has_reg_data_dir(), "reg_data_dir",
-                 "reg_data_dir goes with train_data_dir; in a dataset_config "
-                 "write a subset with is_reg = true");
-  report.Require(
-      has_config || !dataset.has_reg_data_dir() || dataset.has_train_data_dir(),
-      "reg_data_dir", "reg_data_dir needs train_data_dir");
-  report.Require(!dataset.has_train_data_dir() || dataset.has_resolution(),
-                 "resolution", "resolution must be given with train_data_dir");
 }
 
 void CheckBuckets(v1::Architecture architecture,
@@ -244,7 +228,7 @@ void AddWithoutEffect(const v1::TrainingConfig& given,
 void CheckRules(v1::Architecture architecture, const v1::TrainingConfig& config,
                 std::vector<Violation>* violations) {
   const RuleReport report(violations);
-  CheckSource(config.dataset(), report);
+  CheckDatasetRules(config.dataset(), report);
   CheckBuckets(architecture, config.dataset(), report);
   CheckCaching(config.dataset(), report);
   CheckCaptions(config.caption(), report);
@@ -259,6 +243,7 @@ void AddEffectWarnings(const v1::TrainingConfig& given,
                        std::vector<std::string>* warnings) {
   AddWithoutEffect(given, LossEffects(filled.loss()), warnings);
   AddWithoutEffect(given, OtherEffects(filled), warnings);
+  AddDatasetWarnings(given.dataset(), warnings);
   const auto overruled = [&](bool holds, absl::string_view message) {
     if (holds) warnings->push_back(std::string(message));
   };

@@ -95,9 +95,12 @@ INSTANTIATE_TEST_SUITE_P(
         RuleCase{"TimestepOrder",
                  {"--min_timestep", "500", "--max_timestep", "500"},
                  "min_timestep"},
-        RuleCase{"RegularizationBesideConfig",
-                 {"--reg_data_dir", "/r"},
-                 "reg_data_dir"},
+        RuleCase{"MasksWithoutMaskedLoss",
+                 {"--conditioning_data_dir", "/m"},
+                 "conditioning_data_dir"},
+        RuleCase{"FaceCropRange",
+                 {"--face_crop_aug_range", "4,2"},
+                 "face_crop_aug_range"},
         RuleCase{"OptimizerArgForm",
                  {"--optimizer_args", "weight_decay"},
                  "optimizer_args"},
@@ -178,7 +181,7 @@ INSTANTIATE_TEST_SUITE_P(
                    "block_lr"}),
     [](const auto& rule) { return rule.param.name; });
 
-TEST(OptionsValidateTest, ExactlyOneSourceOfImages) {
+TEST(OptionsValidateTest, ASourceOfImagesIsNeeded) {
   v1::TrainingConfig config =
       ConfigWith({"--train_data_dir", "/t", "--resolution", "512"});
   EXPECT_THAT(Fields(ValidateTraining(v1::ARCHITECTURE_SD1, config)),

@@ -15,7 +15,8 @@ namespace atelier::trainer {
 //
 // Shapes: images [B, 3, H, W] fp32 in [-1, 1]; latents [B, C, h, w] fp32, not
 // yet scaled by the autoencoder's factor; loss_weights [B]; loss_mask [B, 1, H,
-// W] in 0..1, undefined without masks.
+// W] or, with latents, [B, 1, h, w], in 0..1; undefined where no sample has
+// one.
 struct Batch {
   Tensor images;
   Tensor latents;

@@ -1,6 +1,8 @@
 #include "trainer/data/batch_maker.h"
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,15 +10,23 @@
 #include "proto/cc/status_macros.h"
 #include "trainer/data/caption.h"
 #include "trainer/data/image/image_decode.h"
+#include "trainer/data/loss_mask.h"
 #include "trainer/tensor/rng.h"
 
 namespace atelier::trainer {
 namespace {
 
 ImageGeometry GeometryOf(const DatasetImage& image, const Placement& placement,
-                         bool flip) {
+                         const Augmentation& augmentation) {
   const CropBox& crop = placement.crop;
+  const bool flip = augmentation.flip;
   ImageGeometry geometry;
+  if (augmentation.frame.has_value()) {
+    // A crop around a face is told as an image of its own, as in sd-scripts.
+    geometry.original_width = geometry.target_width = placement.bucket.width;
+    geometry.original_height = geometry.target_height = placement.bucket.height;
+    return geometry;
+  }
   geometry.original_width = image.width;
   geometry.original_height = image.height;
   // A mirrored image is cut from the other side.
@@ -28,17 +38,42 @@ ImageGeometry GeometryOf(const DatasetImage& image, const Placement& placement,
   return geometry;
 }
 
+Tensor RowsLike(const Tensor& value, int64_t rows) {
+  std::vector<int64_t> shape = value.sizes().vec();
+  shape.insert(shape.begin(), rows);
+  return torch::empty(shape, torch::kFloat32);
+}
+
 // Puts a tensor into row `row` of `batch`, which is made from the first. Plain
-// copies: LibTorch's own would start threads of its own in each of ours.
+// loops: LibTorch's own would start threads of its own in each of ours.
 void SetRow(const Tensor& value, int64_t row, int64_t rows, Tensor* batch) {
-  if (!batch->defined()) {
-    std::vector<int64_t> shape = value.sizes().vec();
-    shape.insert(shape.begin(), rows);
-    *batch = torch::empty(shape, torch::kFloat32);
-  }
+  if (!batch->defined()) *batch = RowsLike(value, rows);
   const int64_t count = value.numel();
   std::memcpy(batch->data_ptr<float>() + row * count, value.data_ptr<float>(),
               static_cast<size_t>(count) * sizeof(float));
+}
+
+// The same of a mask; rows without one are ones.
+void SetMask(const Tensor& mask, int64_t row, int64_t rows, Tensor* batch) {
+  if (!mask.defined()) return;
+  if (!batch->defined()) {
+    *batch = RowsLike(mask, rows);
+    std::fill_n(batch->data_ptr<float>(), batch->numel(), 1.0F);
+  }
+  SetRow(mask, row, rows, batch);
+}
+
+// Bytes [H, W] to [1, H, W] in 0..1.
+Tensor MaskToTensor(const cv::Mat& mask) {
+  Tensor tensor = torch::empty({1, mask.rows, mask.cols}, torch::kFloat32);
+  float* out = tensor.data_ptr<float>();
+  for (int y = 0; y < mask.rows; ++y) {
+    const uint8_t* row = mask.ptr<uint8_t>(y);
+    for (int x = 0; x < mask.cols; ++x) {
+      *out++ = static_cast<float>(row[x]) / 255.0F;
+    }
+  }
+  return tensor;
 }
 
 }  // namespace
@@ -67,18 +102,63 @@ std::string BatchMaker::CaptionOf(const PlannedBatch& plan,
                         random);
 }
 
-absl::StatusOr<Tensor> BatchMaker::PixelsOf(
-    int64_t image, const Augmentation& augmentation) const {
+Augmentation BatchMaker::AugmentationOf(const PlannedBatch& plan,
+                                        int64_t sample) const {
+  const int64_t number = plan.images[sample];
+  const DatasetImage& image = index_.images[number];
+  const SubsetOptions& subset = index_.subset_of(image);
+  Augmentation drawn = DrawAugmentation(
+      subset, Rng(options_.seed, RngPurpose::kAugmentation,
+                  static_cast<uint64_t>(plan.position.epoch),
+                  static_cast<uint64_t>(plan.first_sample + sample)));
+  const bool frames_faces = subset.face_crop.has_value() &&
+                            latents_ == nullptr &&
+                            !index_.dataset_of(image).enable_bucket;
+  const std::optional<Face> face =
+      frames_faces ? FaceInName(image.path) : std::nullopt;
+  if (face.has_value()) {
+    drawn.frame = FrameFace({image.width, image.height},
+                            layout_.placements[number].bucket, *face,
+                            *subset.face_crop, subset.random_crop, drawn.face);
+  }
+  return drawn;
+}
+
+absl::Status BatchMaker::Decode(int64_t image, const Augmentation& augmentation,
+                                Sample* sample) const {
   const DatasetImage& entry = index_.images[image];
-  DecodeOptions options;
-  options.exif_orientation = index_.dataset_of(entry).exif_orientation;
-  ASSIGN_OR_RETURN(const DecodedImage image_file,
-                   DecodeImageFile(entry.path, options));
-  const cv::Mat& decoded = image_file.rgb;
-  RETURN_IF_ERROR(CheckUnchanged(entry, {decoded.cols, decoded.rows}));
-  return TransformImage(decoded, layout_.placements[image],
-                        index_.subset_of(entry).resize_interpolation,
-                        augmentation);
+  const Placement& placement = layout_.placements[image];
+  const std::string& interpolation =
+      index_.subset_of(entry).resize_interpolation;
+  ASSIGN_OR_RETURN(const DecodedImage decoded,
+                   DecodeImageFile(entry.path, DecodingOf(index_, entry)));
+  RETURN_IF_ERROR(CheckUnchanged(entry, {decoded.rgb.cols, decoded.rgb.rows}));
+  if (latents_ == nullptr) {
+    sample->pixels =
+        TransformImage(decoded.rgb, placement, interpolation, augmentation);
+  }
+  ASSIGN_OR_RETURN(const cv::Mat mask, ReadMask(index_, entry, decoded));
+  if (!mask.empty()) {
+    sample->mask = MaskToTensor(
+        TransformMask(mask, placement, interpolation, augmentation));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BatchMaker::Sample> BatchMaker::SampleOf(
+    int64_t image, const Augmentation& augmentation) const {
+  Sample sample;
+  if (latents_ == nullptr) {
+    RETURN_IF_ERROR(Decode(image, augmentation, &sample));
+    return sample;
+  }
+  sample.latents = latents_->Latents(image, augmentation.flip);
+  if (options_.masks != nullptr) {
+    sample.mask = options_.masks->Mask(image, augmentation.flip);
+  } else if (HasMask(index_, index_.images[image])) {
+    RETURN_IF_ERROR(Decode(image, augmentation, &sample));
+  }
+  return sample;
 }
 
 absl::StatusOr<Batch> BatchMaker::Make(const PlannedBatch& plan) const {
@@ -91,21 +171,17 @@ absl::StatusOr<Batch> BatchMaker::Make(const PlannedBatch& plan) const {
   for (int64_t i = 0; i < size; ++i) {
     const int64_t number = plan.images[i];
     const DatasetImage& image = index_.images[number];
-    const Augmentation augmentation =
-        DrawAugmentation(index_.subset_of(image),
-                         Rng(options_.seed, RngPurpose::kAugmentation,
-                             static_cast<uint64_t>(plan.position.epoch),
-                             static_cast<uint64_t>(plan.first_sample + i)));
-    if (latents_ != nullptr) {
-      SetRow(latents_->Latents(number, augmentation.flip), i, size,
-             &batch.latents);
+    const Augmentation augmentation = AugmentationOf(plan, i);
+    ASSIGN_OR_RETURN(const Sample sample, SampleOf(number, augmentation));
+    if (sample.latents.defined()) {
+      SetRow(sample.latents, i, size, &batch.latents);
     } else {
-      ASSIGN_OR_RETURN(const Tensor pixels, PixelsOf(number, augmentation));
-      SetRow(pixels, i, size, &batch.images);
+      SetRow(sample.pixels, i, size, &batch.images);
     }
+    SetMask(sample.mask, i, size, &batch.loss_mask);
     batch.captions.push_back(CaptionOf(plan, i));
     batch.geometry.push_back(
-        GeometryOf(image, layout_.placements[number], augmentation.flip));
+        GeometryOf(image, layout_.placements[number], augmentation));
     batch.loss_weights.data_ptr<float>()[i] =
         static_cast<float>(image.loss_weight);
   }

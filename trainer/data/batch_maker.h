@@ -8,11 +8,15 @@
 #include "trainer/data/dataset_index.h"
 #include "trainer/data/image/image_transform.h"
 #include "trainer/data/latent_cache.h"
+#include "trainer/data/mask_cache.h"
 
 namespace atelier::trainer {
 
 struct BatchMakerOptions {
   uint64_t seed = 0;
+  // Masks of the loss for cached latents, which outlive the maker. Null: images
+  // are decoded for them.
+  const MaskCache* masks = nullptr;
   int64_t steps_per_epoch = 1;
   int64_t batches_per_step = 1;
   int64_t max_train_steps = 0;
@@ -30,8 +34,21 @@ class BatchMaker {
   absl::StatusOr<Batch> Make(const PlannedBatch& plan) const;
 
  private:
+  // One of pixels [3, H, W] and latents [C, h, w]; mask [1, H, W] or [1, h, w]
+  // in 0..1, undefined: the loss counts everywhere. All fp32.
+  struct Sample {
+    Tensor pixels;
+    Tensor latents;
+    Tensor mask;
+  };
+
   std::string CaptionOf(const PlannedBatch& plan, int64_t sample) const;
-  absl::StatusOr<Tensor> PixelsOf(int64_t image,
+  Augmentation AugmentationOf(const PlannedBatch& plan, int64_t sample) const;
+  // Image and mask from their files.
+  absl::Status Decode(int64_t image, const Augmentation& augmentation,
+                      Sample* sample) const;
+  // The same where caches hold what they hold.
+  absl::StatusOr<Sample> SampleOf(int64_t image,
                                   const Augmentation& augmentation) const;
 
   const DatasetIndex& index_;

@@ -99,6 +99,8 @@ class ConfigReader {
     }
     Resolve(table, "image_dir", where, true, &subset.image_dir);
     Resolve(table, "metadata_file", where, false, &subset.metadata_file);
+    Resolve(table, "conditioning_data_dir", where, true,
+            &subset.conditioning_data_dir);
     const std::string& identity =
         subset.metadata_file.empty() ? subset.image_dir : subset.metadata_file;
     if (!seen->insert(identity).second) {
@@ -123,7 +125,9 @@ class ConfigReader {
                        : fs::is_regular_file(at, ignored);
     };
     if (is_there(full)) return;
-    const toml::node& node = *table.get(key);
+    // An option's path, which is absolute, stands in no table.
+    const toml::node* own = table.get(key);
+    const toml::node& node = own == nullptr ? table : *own;
     std::string problem =
         absl::StrCat(PlaceIn(report_->file, node), where, ".", key, ": no ",
                      is_folder ? "folder " : "file ", *path);
@@ -194,10 +198,11 @@ absl::StatusOr<DatasetConfig> ReadDatasetConfig(const DatasetRequest& request) {
     report.file = request.dataset_config;
     ASSIGN_OR_RETURN(const toml::table root, ReadDatasetFile(report.file));
     config.datasets = ConfigReader(request, &report).Read(root);
-    if (!request.train_data_dir.empty() || !request.reg_data_dir.empty()) {
+    if (!request.train_data_dir.empty() || !request.reg_data_dir.empty() ||
+        !request.in_json.empty()) {
       report.warnings.push_back(
-          "train_data_dir and reg_data_dir are not used: dataset_config is "
-          "set");
+          "train_data_dir, reg_data_dir and in_json are not used: "
+          "dataset_config is set");
     }
   }
   const bool has_subsets =
@@ -207,6 +212,7 @@ absl::StatusOr<DatasetConfig> ReadDatasetConfig(const DatasetRequest& request) {
     report.errors.push_back("no subset of the dataset is used; see warnings");
   }
   RETURN_IF_ERROR(report.ToStatus());
+  WarnOfUnusedOptions(config, request, &report);
   config.warnings = std::move(report.warnings);
   return config;
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +12,7 @@
 #include "trainer/data/config/config_report.h"
 #include "trainer/data/held_out.h"
 #include "trainer/data/image_scan.h"
+#include "trainer/data/mask_files.h"
 #include "trainer/data/metadata_file.h"
 #include "trainer/data/subset_images.h"
 
@@ -89,6 +89,9 @@ class Scanner {
       const auto count = static_cast<ptrdiff_t>(listed.files.size());
       listed.facts.assign(next, next + count);
       next += count;
+      const DatasetOptions& dataset = index_.config.datasets[listed.dataset];
+      FindMasks(dataset.subsets[listed.subset], dataset.exif_orientation,
+                listed.facts, &listed.files, &report_);
     }
     return absl::OkStatus();
   }
@@ -130,6 +133,8 @@ class Scanner {
     image.height = facts.size.height;
     image.caption = std::move(file.caption);
     image.has_own_caption = file.has_own_caption;
+    image.mask_path = std::move(file.mask_path);
+    image.mask_sha256 = std::move(file.mask_sha256);
     image.repeats = subset.num_repeats;
     image.is_regularization = subset.is_reg;
     image.loss_weight = subset.is_reg ? options_.prior_loss_weight : 1.0;
@@ -181,55 +186,11 @@ class Scanner {
         index_.bad_files.front().problem));
   }
 
-  // Takes held-out images from the training images of every dataset. An image
-  // that several datasets have is held out of all of them.
   void HoldOut(std::vector<SortedImages>& datasets) {
-    std::set<std::string> held_out;
-    for (size_t i = 0; i < datasets.size(); ++i) {
-      const std::vector<DatasetImage>& images = datasets[i].training;
-      const std::vector<bool> chosen = ChosenOf(images, i);
-      for (size_t j = 0; j < images.size(); ++j) {
-        if (chosen[j]) held_out.insert(images[j].path);
-      }
-    }
-    for (SortedImages& sorted : datasets) {
-      const auto first_held_out = std::stable_partition(
-          sorted.training.begin(), sorted.training.end(),
-          [&](const auto& image) { return held_out.count(image.path) == 0; });
-      for (auto image = first_held_out; image != sorted.training.end();
-           ++image) {
-        image->repeats = 1;
-        index_.held_out.push_back(std::move(*image));
-      }
-      sorted.training.erase(first_held_out, sorted.training.end());
-    }
-  }
-
-  // Which training images of a dataset are held out: whole subsets, and a share
-  // of the others.
-  std::vector<bool> ChosenOf(const std::vector<DatasetImage>& images,
-                             size_t dataset) {
-    const DatasetOptions& options = index_.config.datasets[dataset];
-    std::vector<DatasetImage> others;
-    for (const DatasetImage& image : images) {
-      if (!index_.subset_of(image).is_val) others.push_back(image);
-    }
-    const uint64_t seed = options.validation_seed.has_value()
-                              ? static_cast<uint64_t>(*options.validation_seed)
-                              : options_.seed;
-    const std::vector<bool> share =
-        ChooseHeldOut(others, options.validation_split, seed);
-    if (options.validation_split > 0 && others.size() < 2) {
-      report_.warnings.push_back(absl::StrCat(
-          "validation_split holds nothing out of dataset ", dataset + 1,
-          ", which has ", others.size(), " training images; 2 are needed"));
-    }
-    std::vector<bool> chosen;
-    size_t next = 0;
-    for (const DatasetImage& image : images) {
-      chosen.push_back(index_.subset_of(image).is_val || share[next++]);
-    }
-    return chosen;
+    std::vector<std::vector<DatasetImage>*> training;
+    for (SortedImages& sorted : datasets) training.push_back(&sorted.training);
+    index_.held_out =
+        TakeHeldOut(index_.config, options_.seed, training, &report_);
   }
 
   // Training images, then as many regularization images, round and round, as
@@ -280,6 +241,7 @@ class Scanner {
                                image.size_bytes, " ", image.caption.size(),
                                "\n", image.caption, "\n"));
     digest.Update(image.head_sha256);
+    digest.Update(image.mask_sha256);
   }
 
   const ScanOptions& options_;

@@ -26,7 +26,9 @@ struct DatasetImage {
   int dataset = 0;         // place in DatasetConfig::datasets
   int subset = 0;          // place in its subsets
   int64_t size_bytes = 0;
-  std::string head_sha256;       // of the first 4 KiB of the file
+  std::string head_sha256;  // of the first 4 KiB of the file
+  std::string mask_path;    // picture of where the loss counts; empty: none
+  std::string mask_sha256;  // of its first 4 KiB
   bool has_own_caption = false;  // not its class tokens, not nothing
   bool has_alpha = false;
   bool has_orientation = false;  // EXIF says that it is not stored upright

@@ -12,17 +12,23 @@
 #include <string>
 #include <vector>
 
+#include "trainer/data/config/config_report.h"
 #include "trainer/data/dataset_index.h"
 
 namespace atelier::trainer {
 
-// Marks `round(split * count)` of the images, at least one and not all. An
-// image's rank is the SHA-256 of the seed, its folder's name and its own.
+// Takes the held-out images from the training images of every dataset, [i] of
+// which are those of config.datasets[i]: all of subsets with is_val, and of the
+// others `round(split * count)`, at least one and not all. An image's rank is
+// the SHA-256 of the seed, its folder's name and its own. An image that several
+// datasets have is held out of all of them.
 //
-// `images` are the training images of one dataset; [i] of the result belongs to
-// images[i]. All false where split is 0 or there is one image only.
-std::vector<bool> ChooseHeldOut(const std::vector<DatasetImage>& images,
-                                double split, uint64_t seed);
+// `seed` is for datasets without a validation_seed. A dataset with too few
+// images to hold one out is named in a warning.
+std::vector<DatasetImage> TakeHeldOut(
+    const DatasetConfig& config, uint64_t seed,
+    const std::vector<std::vector<DatasetImage>*>& training,
+    ConfigReport* report);
 
 // The held-out images as an index of their own, for MakeBuckets and for caches:
 // each once an epoch, without what is random (mirroring, colours, crops;

@@ -23,6 +23,7 @@ BatchMakerOptions MakerOptions(const LoaderOptions& options,
                                const BatchSampler& sampler) {
   const int64_t batches_per_step = options.gradient_accumulation_steps;
   return {.seed = options.seed,
+          .masks = options.masks,
           .steps_per_epoch =
               CeilDivide(sampler.batches_per_epoch(), batches_per_step),
           .batches_per_step = batches_per_step,

@@ -11,11 +11,15 @@
 #include "trainer/data/batch_sampler.h"
 #include "trainer/data/dataset_index.h"
 #include "trainer/data/latent_cache.h"
+#include "trainer/data/mask_cache.h"
 
 namespace atelier::trainer {
 
 struct LoaderOptions {
   uint64_t seed = 0;
+  // Masks of the loss for cached latents, which outlive the loader. Null:
+  // images are decoded for them.
+  const MaskCache* masks = nullptr;
   // 0: decode in Next. At most one for each CPU core is started.
   int threads = 0;
   // For token warm-up: micro-batches of a step (an epoch ends a step), and the

@@ -15,8 +15,15 @@ struct CaptionedImage {
   std::string path;  // empty: there is no such file, as `problem` says
   std::string caption;
   bool has_own_caption = false;  // not the class tokens, and not nothing
-  std::string problem;  // why its caption cannot be read; empty: it can
+  std::string problem;      // why its caption cannot be read; empty: it can
+  std::string mask_path;    // see mask_files.h; empty: it has none
+  std::string mask_sha256;  // of its first 4 KiB
 };
+
+// The caption file of an image, as ListSubsetImages finds it; empty where there
+// is none.
+std::string FindCaptionFile(const std::string& image,
+                            const std::string& extension);
 
 // What a caption file says: its first line, or with enable_wildcard every line
 // that is not blank, joined by newlines; stripped. Errors: INVALID_ARGUMENT for

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
+#include "proto/cc/dataset_rules.h"
 #include "proto/cc/status_macros.h"
 #include "trainer/tensor/dtype.h"
 
@@ -183,6 +184,7 @@ absl::StatusOr<DatasetRequest> ReadDatasetRequest(
   return request;
 }
 
+  request.in_json = dataset.in_json();
 LrScheduleOptions ReadLrScheduleOptions(const v1::TrainingConfig& config,
                                         int64_t total_steps) {
   const v1::OptimizerOptions& optimizer = config.optimizer();
@@ -190,6 +192,16 @@ LrScheduleOptions ReadLrScheduleOptions(const v1::TrainingConfig& config,
   options.total_steps = total_steps;
   if (!optimizer.lr_scheduler().empty())
     options.name = optimizer.lr_scheduler();
+  request.subset.alpha_mask = dataset.alpha_mask();
+  request.subset.conditioning_data_dir = dataset.conditioning_data_dir();
+  if (const auto ends = ParseFaceCropRange(dataset.face_crop_aug_range());
+      ends.has_value()) {
+    request.subset.face_crop = FaceCropRange{ends->min, ends->max};
+  }
+  if (dataset.has_dataset_repeats()) {
+    request.subset.num_repeats = dataset.dataset_repeats();
+  }
+  request.masked_loss = dataset.masked_loss();
   if (!optimizer.lr_warmup_steps().empty()) {
     options.warmup_steps = optimizer.lr_warmup_steps();
   }

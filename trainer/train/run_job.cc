@@ -11,6 +11,7 @@
 #include "trainer/train/caching.h"
 #include "trainer/train/output_folder.h"
 #include "trainer/train/resume.h"
+#include "trainer/train/mask_caching.h"
 #include "trainer/train/trainer.h"
 
 namespace atelier::trainer {
@@ -44,6 +45,7 @@ absl::Status Run(const v1::JobSpec& spec, const RunContext& context,
   RETURN_IF_ERROR(CacheLatents(*training, reporter));
   RETURN_IF_ERROR(CacheTexts(*training, reporter));
   samples.EncodePrompts();
+  RETURN_IF_ERROR(CacheMasks(*training, reporter));
   ReleaseTextEncoders(*training);
   ASSIGN_OR_RETURN(const Progress progress,
                    Begin(*training, context, reporter));

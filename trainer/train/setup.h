@@ -16,6 +16,7 @@
 #include "trainer/data/batch_sampler.h"
 #include "trainer/data/dataset_index.h"
 #include "trainer/data/latent_cache.h"
+#include "trainer/data/mask_cache.h"
 #include "trainer/data/text_cache.h"
 #include "trainer/job/stop_token.h"
 #include "trainer/optim/lr_schedule.h"
@@ -74,6 +75,7 @@ struct Training {
   std::set<std::string> frozen;  // names of those that are trained no more
   std::unique_ptr<Optimizer> optimizer;
   std::map<std::string, double> learning_rates;  // by optimizer group
+  std::unique_ptr<MaskCache> masks;  // null: masks are read with the images
   RunLength length;
   std::unique_ptr<LrSchedule> schedule;
 };

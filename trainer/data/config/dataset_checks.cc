@@ -69,6 +69,36 @@ void CheckOneShape(const DatasetOptions& dataset, const DatasetRequest& request,
                    cell, ", for example ", width, "x", height));
 }
 
+void CheckSubset(const DatasetOptions& dataset, const SubsetOptions& subset,
+                 const DatasetRequest& request, const std::string& where,
+                 ConfigReport* report) {
+  const std::string& name =
+      subset.image_dir.empty() ? subset.metadata_file : subset.image_dir;
+  const auto require = [&](bool holds, const std::string& key,
+                           const char* problem) {
+    if (holds) return;
+    report->errors.push_back(
+        absl::StrCat(where, key, " of ", name, " ", problem));
+  };
+  require(!request.cache_latents || !subset.color_aug, "color_aug",
+          "has no effect on cached latents; leave it or cache_latents out");
+  require(!request.cache_latents || !subset.random_crop, "random_crop",
+          "has no effect on cached latents; leave it or cache_latents out");
+  require(!subset.is_reg || !subset.is_val, "is_val",
+          "cannot be with is_reg: regularization images are never held out");
+  require(!subset.is_reg || subset.metadata_file.empty(), "is_reg",
+          "needs captions beside the images, not a metadata_file");
+  require(request.masked_loss || subset.conditioning_data_dir.empty(),
+          "conditioning_data_dir",
+          "needs the option masked_loss; set it, or leave the key out");
+  if (subset.face_crop.has_value() &&
+      (dataset.enable_bucket || request.cache_latents)) {
+    report->WarnOnce(absl::StrCat(
+        "face_crop_aug_range has no effect with ",
+        dataset.enable_bucket ? "enable_bucket" : "cache_latents"));
+  }
+}
+
 }  // namespace
 
 void CheckDataset(const DatasetOptions& dataset, const DatasetRequest& request,
@@ -83,23 +113,22 @@ void CheckDataset(const DatasetOptions& dataset, const DatasetRequest& request,
     CheckOneShape(dataset, request, where, report);
   }
   for (const SubsetOptions& subset : dataset.subsets) {
-    const std::string& name =
-        subset.image_dir.empty() ? subset.metadata_file : subset.image_dir;
-    if (request.cache_latents && (subset.color_aug || subset.random_crop)) {
-      report->errors.push_back(absl::StrCat(
-          where, subset.color_aug ? "color_aug" : "random_crop", " of ", name,
-          " has no effect on cached latents; leave it or cache_latents out"));
+    CheckSubset(dataset, subset, request, where, report);
+  }
+}
+
+void WarnOfUnusedOptions(const DatasetConfig& config,
+                         const DatasetRequest& request, ConfigReport* report) {
+  bool has_masks = false;
+  for (const DatasetOptions& dataset : config.datasets) {
+    for (const SubsetOptions& subset : dataset.subsets) {
+      has_masks = has_masks || !subset.conditioning_data_dir.empty();
     }
-    if (subset.is_reg && subset.is_val) {
-      report->errors.push_back(absl::StrCat(
-          where, "is_val of ", name,
-          " cannot be with is_reg: regularization images are never held out"));
-    }
-    if (subset.is_reg && !subset.metadata_file.empty()) {
-      report->errors.push_back(absl::StrCat(
-          where, "is_reg of ", name,
-          " needs captions beside the images, not a metadata_file"));
-    }
+  }
+  if (request.masked_loss && !has_masks) {
+    report->warnings.push_back(
+        "masked_loss has no effect: no subset has a conditioning_data_dir "
+        "(alpha_mask works without it)");
   }
 }
 

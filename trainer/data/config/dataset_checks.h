@@ -12,4 +12,8 @@ namespace atelier::trainer {
 void CheckDataset(const DatasetOptions& dataset, const DatasetRequest& request,
                   const std::string& where, ConfigReport* report);
 
+// Names what is set for the whole description and touches none of its images.
+void WarnOfUnusedOptions(const DatasetConfig& config,
+                         const DatasetRequest& request, ConfigReport* report);
+
 }  // namespace atelier::trainer

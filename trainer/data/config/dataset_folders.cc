@@ -35,6 +35,13 @@ std::vector<std::string> FoldersIn(const std::string& root,
   return names;
 }
 
+std::string MaskFolder(const std::string& root, const std::string& name) {
+  if (root.empty()) return "";
+  const std::string own = absl::StrCat(root, "/", name);
+  std::error_code ignored;
+  return std::filesystem::is_directory(own, ignored) ? own : root;
+}
+
 // Adds the subsets of one root; returns how many.
 int AddSubsets(const std::string& root, bool is_reg,
                const DatasetRequest& request, DatasetOptions* dataset,
@@ -58,6 +65,8 @@ int AddSubsets(const std::string& root, bool is_reg,
     subset.is_reg = is_reg;
     subset.class_tokens =
         underscore == std::string::npos ? "" : name.substr(underscore + 1);
+    subset.conditioning_data_dir =
+        is_reg ? "" : MaskFolder(request.subset.conditioning_data_dir, name);
     dataset->subsets.push_back(std::move(subset));
     ++added;
   }
@@ -70,23 +79,40 @@ int AddSubsets(const std::string& root, bool is_reg,
   return added;
 }
 
+void AddMetadata(const DatasetRequest& request, DatasetOptions* dataset,
+                 ConfigReport* report) {
+  SubsetOptions& subset = dataset->subsets.emplace_back(request.subset);
+  subset.image_dir = request.train_data_dir;
+  subset.metadata_file = request.in_json;
+  if (!request.reg_data_dir.empty()) {
+    report->warnings.push_back(
+        "reg_data_dir is not used: it does not go with in_json");
+  }
+}
+
 }  // namespace
 
 DatasetConfig ReadDatasetFolders(const DatasetRequest& request,
                                  ConfigReport* report) {
   DatasetConfig config;
-  if (request.train_data_dir.empty()) {
+  if (request.train_data_dir.empty() && request.in_json.empty()) {
     report->errors.push_back(
-        "no images are given: set dataset_config or train_data_dir");
+        "no images are given: set dataset_config, train_data_dir or in_json");
     return config;
   }
   DatasetOptions dataset = request.dataset;
   dataset.subsets.clear();
-  AddSubsets(request.train_data_dir, false, request, &dataset, report);
-  if (!request.reg_data_dir.empty()) {
-    AddSubsets(request.reg_data_dir, true, request, &dataset, report);
+  if (!request.in_json.empty()) {
+    AddMetadata(request, &dataset, report);
+  } else {
+    AddSubsets(request.train_data_dir, false, request, &dataset, report);
+    if (!request.reg_data_dir.empty()) {
+      AddSubsets(request.reg_data_dir, true, request, &dataset, report);
+    }
   }
-  CheckDataset(dataset, request, request.train_data_dir + ": ", report);
+  const std::string& source =
+      request.in_json.empty() ? request.train_data_dir : request.in_json;
+  CheckDataset(dataset, request, source + ": ", report);
   config.datasets.push_back(std::move(dataset));
   return config;
 }

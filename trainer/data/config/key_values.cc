@@ -46,7 +46,7 @@ std::string ReadResolution(const toml::node& node, OptionsPair options) {
 
 std::string ReadInterpolation(const toml::node& node, OptionsPair options) {
   constexpr absl::string_view kNames =
-      "lanczos nearest bilinear linear bicubic cubic area";
+      "lanczos nearest bilinear linear bicubic cubic area box";
   const auto* text = node.as_string();
   if (text == nullptr ||
       !absl::StrContains(absl::StrCat(" ", kNames, " "),

@@ -6,7 +6,7 @@
 #include "opencv2/core.hpp"
 #include "opencv2/imgproc.hpp"
 
-#include "trainer/data/image/lanczos.h"
+#include "trainer/data/image/pil_resize.h"
 
 namespace atelier::trainer {
 namespace {
@@ -71,6 +71,22 @@ Tensor ToTensor(const cv::Mat& image, bool flip) {
   return tensor;
 }
 
+// Resize and crop.
+cv::Mat CutOut(const cv::Mat& image, const Placement& placement,
+               const std::string& interpolation,
+               const Augmentation& augmentation) {
+  const ImageSize bucket = placement.bucket;
+  if (const auto& frame = augmentation.frame; frame.has_value()) {
+    return ResizeImage(image, frame->resized, interpolation)(
+        cv::Rect(frame->left, frame->top, bucket.width, bucket.height));
+  }
+  const cv::Mat resized = ResizeImage(image, placement.resized, interpolation);
+  return resized(
+      cv::Rect(CropStart(resized.cols, bucket.width, augmentation.crop_x),
+               CropStart(resized.rows, bucket.height, augmentation.crop_y),
+               bucket.width, bucket.height));
+}
+
 }  // namespace
 
 Augmentation DrawAugmentation(const SubsetOptions& subset, Rng rng) {
@@ -80,8 +96,14 @@ Augmentation DrawAugmentation(const SubsetOptions& subset, Rng rng) {
   const double color = rng.Uniform();
   const double kind = rng.Uniform();
   const double amount = 2 * rng.Uniform() - 1;
+  FaceDraws face;
+  for (double* draw :
+       {&face.scale, &face.x[0], &face.x[1], &face.y[0], &face.y[1]}) {
+    *draw = rng.Uniform();
+  }
 
   Augmentation drawn;
+  drawn.face = face;
   drawn.flip = subset.flip_aug && flip < 0.5;
   if (subset.random_crop) {
     drawn.crop_x = crop_x;
@@ -100,6 +122,9 @@ cv::Mat ResizeImage(const cv::Mat& image, ImageSize size,
   if (interpolation == "lanczos" || (interpolation.empty() && !shrinks)) {
     return ResizeLanczos(image, size.width, size.height);
   }
+  if (interpolation == "box") {
+    return ResizeBox(image, size.width, size.height);
+  }
   cv::Mat result;
   cv::resize(image, result, {size.width, size.height}, 0, 0,
              InterpolationFlag(interpolation));
@@ -109,19 +134,23 @@ cv::Mat ResizeImage(const cv::Mat& image, ImageSize size,
 Tensor TransformImage(const cv::Mat& image, const Placement& placement,
                       const std::string& interpolation,
                       const Augmentation& augmentation) {
-  const cv::Mat resized = ResizeImage(image, placement.resized, interpolation);
-  const ImageSize bucket = placement.bucket;
-  const cv::Rect crop(
-      CropStart(resized.cols, bucket.width, augmentation.crop_x),
-      CropStart(resized.rows, bucket.height, augmentation.crop_y), bucket.width,
-      bucket.height);
-  cv::Mat cropped = resized(crop);
+  cv::Mat cropped = CutOut(image, placement, interpolation, augmentation);
   if (augmentation.color) {
     cropped = augmentation.hue_shift != 0
                   ? ShiftHue(cropped, augmentation.hue_shift)
                   : ApplyGamma(cropped, augmentation.gamma);
   }
   return ToTensor(cropped, augmentation.flip);
+}
+
+cv::Mat TransformMask(const cv::Mat& mask, const Placement& placement,
+                      const std::string& interpolation,
+                      const Augmentation& augmentation) {
+  cv::Mat cropped = CutOut(mask, placement, interpolation, augmentation);
+  if (!augmentation.flip) return cropped;
+  cv::Mat mirrored;
+  cv::flip(cropped, mirrored, 1);
+  return mirrored;
 }
 
 }  // namespace atelier::trainer

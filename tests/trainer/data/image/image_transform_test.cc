@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-#include "trainer/data/image/lanczos.h"
+#include "trainer/data/image/pil_resize.h"
 
 namespace atelier::trainer {
 namespace {
