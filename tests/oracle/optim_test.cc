@@ -2,6 +2,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "tests/support/oracle.h"
+#include "trainer/optim/element/block_quantisation.h"
 #include "trainer/optim/grad_norm.h"
 #include "trainer/optim/registry.h"
 
@@ -13,6 +14,8 @@ using testing::LoadOracle;
 using testing::LoadOracleJson;
 
 constexpr double kTolerance = 1e-5;
+// Codes of 8 bits are rounded in places that one bit of the arithmetic decides.
+constexpr double kCodeTolerance = 1e-4;
 // Step sizes that are estimated from sums over everything (the oracle's table).
 constexpr double kEstimateTolerance = 1e-3;
 
@@ -28,6 +31,10 @@ constexpr Reference kReferences[] = {
     {"lion_pytorch.Lion", "Lion", kTolerance},
     {"transformers.Adafactor", "Adafactor", kTolerance},
     {"prodigyopt.Prodigy", "Prodigy", kEstimateTolerance},
+    {"dadaptation.DAdaptAdam", "DAdaptAdam", kEstimateTolerance},
+    {"schedulefree.AdamWScheduleFree", "AdamWScheduleFree", kTolerance},
+    {"bitsandbytes.AdamW8bit", "AdamW8bit", kCodeTolerance},
+    {"bitsandbytes.Lion8bit", "Lion8bit", kCodeTolerance},
 };
 
 const Reference* ReferenceOf(const std::string& python_class) {
@@ -117,6 +124,43 @@ class OptimTest : public ::testing::Test {
                          reference.tolerance)
           << parameter;
     }
+    CheckAverages(**optimizer, golden, reference.tolerance);
+    CheckCodes((*optimizer)->State(), golden);
+  }
+
+  // The weights of schedule-free optimizers that are saved and shown.
+  static void CheckAverages(Optimizer& optimizer,
+                            const std::map<std::string, Tensor>& golden,
+                            double tolerance) {
+    optimizer.UseEvalWeights();
+    for (const NamedParameter& named : optimizer.groups()[0].parameters) {
+      const auto average = golden.find(absl::StrCat("eval.", named.name));
+      if (average == golden.end()) continue;
+      EXPECT_TENSOR_NEAR(named.parameter, average->second, tolerance, tolerance)
+          << average->first;
+    }
+    optimizer.UseTrainWeights();
+  }
+
+  // States in 8 bits: the codes of a tensor, off by one in rare ties, and the
+  // blocks' largest values.
+  static void CheckCodes(const std::map<std::string, Tensor>& state,
+                         const std::map<std::string, Tensor>& golden) {
+    constexpr const char* kStates[] = {"exp_avg", "exp_avg_sq"};
+    for (int i = 0; i < 2; ++i) {
+      const auto codes = golden.find(absl::StrCat("state.big.state", i + 1));
+      if (codes == golden.end()) continue;
+      const std::string name = absl::StrCat("big.", kStates[i]);
+      const Tensor off =
+          (state.at(name).to(torch::kInt) - codes->second.to(torch::kInt))
+              .abs();
+      EXPECT_LE(off.max().item<int>(), 1) << name;
+      EXPECT_LT(off.to(torch::kFloat64).mean().item<double>(), 0.005) << name;
+      EXPECT_TENSOR_NEAR(state.at(name + ".absmax"),
+                         golden.at(absl::StrCat("state.big.absmax", i + 1)),
+                         kCodeTolerance, kCodeTolerance)
+          << name;
+    }
   }
 
   std::map<std::string, Tensor> inputs_;
@@ -132,6 +176,28 @@ TEST_F(OptimTest, EveryTrajectoryMatchesTheReference) {
     ++checked;
   }
   EXPECT_GT(checked, 0);
+}
+
+TEST_F(OptimTest, CodesOf8BitsMatchTheReference) {
+  const auto golden = LoadOracle("optim/quant8.safetensors");
+  const QuantisationMap with_sign = MakeQuantisationMap(true);
+  const QuantisationMap without = MakeQuantisationMap(false);
+  for (const auto& [name, map] :
+       {std::pair{"signed_map", &with_sign}, {"unsigned_map", &without}}) {
+    EXPECT_TENSOR_NEAR(torch::from_blob(const_cast<float*>(map->values), {256}),
+                       golden.at(name), 1e-6, 1e-6)
+        << name;
+  }
+  const Tensor x = golden.at("x").contiguous();
+  const Tensor absmax = golden.at("x.absmax").contiguous();
+  const Tensor codes = golden.at("x.quantized").contiguous();
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    const float share = x.data_ptr<float>()[i] /
+                        absmax.data_ptr<float>()[i / kQuantisationBlock];
+    EXPECT_EQ(NearestCode(with_sign.values, NearestPoint(share)),
+              codes.data_ptr<uint8_t>()[i])
+        << i;
+  }
 }
 
 TEST_F(OptimTest, ClippingMatchesTheReference) {

@@ -3,23 +3,15 @@
 #pragma once
 
 #include "trainer/cuda/cuda_api.h"
+#include "trainer/optim/element/element_loop.h"
 #include "trainer/tensor/torch.h"
 
 namespace atelier::trainer::testing {
 
-inline int AdamWOnHost(int, const CudaAdamWTensor* tensors, int64_t count,
-                       void*) {
-  for (int64_t t = 0; t < count; ++t) {
-    const CudaAdamWTensor& tensor = tensors[t];
-    for (int64_t i = 0; i < tensor.elements; ++i) {
-      const float grad =
-          tensor.grad_type == CudaGradType::kFloat32
-              ? static_cast<const float*>(tensor.grad)[i]
-              : static_cast<float>(
-                    static_cast<const at::BFloat16*>(tensor.grad)[i]);
-      AdamWElement(tensor.factors, grad, tensor.weight[i], tensor.exp_avg[i],
-                   tensor.exp_avg_sq[i]);
-    }
+inline int UpdateOnHost(int, const ElementUpdate* updates, int64_t count,
+                        void*) {
+  for (int64_t i = 0; i < count; ++i) {
+    RunElements(updates[i], 0, updates[i].elements);
   }
   return 0;
 }
@@ -29,7 +21,7 @@ inline const CudaApi& HostKernels() {
     CudaApi api = {};
     api.error_text = [](int) { return "an error"; };
     api.current_stream = [](int) -> void* { return nullptr; };
-    api.adamw = AdamWOnHost;
+    api.update = UpdateOnHost;
     return api;
   }();
   return kernels;

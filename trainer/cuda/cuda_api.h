@@ -7,11 +7,11 @@
 
 #include <cstdint>
 
-#include "trainer/optim/adamw_element.h"
+#include "trainer/optim/element/element_update.h"
 
 namespace atelier::trainer {
 
-inline constexpr int kCudaApiVersion = 1;
+inline constexpr int kCudaApiVersion = 2;
 // The only symbol that is looked up; its type is CudaApiEntry.
 inline constexpr char kCudaApiSymbol[] = "AtelierCudaApi";
 
@@ -20,19 +20,6 @@ struct CudaDeviceInfo {
   int major;  // compute capability
   int minor;
   int64_t total_bytes;
-};
-
-enum class CudaGradType : int32_t { kFloat32, kBfloat16 };
-
-// One parameter on the device; all its memory is dense and in the same order.
-struct CudaAdamWTensor {
-  float* weight;
-  float* exp_avg;
-  float* exp_avg_sq;
-  const void* grad;
-  CudaGradType grad_type;
-  int64_t elements;
-  AdamWFactors factors;
 };
 
 // Functions return 0 or an error code of the CUDA runtime, which `error_text`
@@ -46,10 +33,10 @@ struct CudaApi {
   int (*describe_device)(int index, CudaDeviceInfo* info);
   // The stream that LibTorch's operators use on this device in this thread.
   void* (*current_stream)(int index);
-  // One step of AdamW for all tensors, in as few launches as possible; does not
-  // wait.
-  int (*adamw)(int device, const CudaAdamWTensor* tensors, int64_t count,
-               void* stream);
+  // One optimizer step for all tensors, in as few launches as possible; does
+  // not wait.
+  int (*update)(int device, const ElementUpdate* updates, int64_t count,
+                void* stream);
 };
 
 // Null for a version that the library does not serve. Threads: any.

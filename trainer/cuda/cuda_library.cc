@@ -5,8 +5,8 @@
 
 #include <string_view>
 
-#include "trainer/cuda/adamw.h"
 #include "trainer/cuda/cuda_api.h"
+#include "trainer/cuda/update.h"
 
 namespace atelier::trainer {
 namespace {
@@ -54,15 +54,15 @@ void* CurrentStream(int index) {
       .stream();
 }
 
-int AdamW(int device, const CudaAdamWTensor* tensors, int64_t count,
-          void* stream) {
+int Update(int device, const ElementUpdate* updates, int64_t count,
+           void* stream) {
   const CurrentDevice current(device);
   if (current.error() != cudaSuccess) return current.error();
-  return LaunchAdamW(tensors, count, static_cast<cudaStream_t>(stream));
+  return LaunchUpdates(updates, count, static_cast<cudaStream_t>(stream));
 }
 
 constexpr CudaApi kApi = {ErrorText,      DriverVersion, DeviceCount,
-                          DescribeDevice, CurrentStream, AdamW};
+                          DescribeDevice, CurrentStream, Update};
 
 }  // namespace
 }  // namespace atelier::trainer

@@ -57,7 +57,7 @@ void Adafactor::UpdateOne(Update& update) {
     change = first_moment;
   }
   weight = weight * (1 - options_.weight_decay * step_size);
-  update.parameter.copy_(weight - change);
+  StoreWeight(update.parameter, weight - change, update.rounding_key);
 }
 
 double Adafactor::StepSize(const Update& update, const Tensor& weight) const {

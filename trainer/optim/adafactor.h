@@ -32,6 +32,10 @@ class Adafactor : public GroupedOptimizer {
   Adafactor(std::vector<ParameterGroup> groups,
             const AdafactorOptions& options);
 
+  bool DeterminesLearningRate() const override {
+    return options_.relative_step;
+  }
+
  private:
   Slots MakeSlots(const Tensor& parameter) const override;
   void UpdateOne(Update& update) override;

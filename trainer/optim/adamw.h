@@ -1,19 +1,14 @@
-// AdamW with the numbers of torch.optim.AdamW.
+// AdamW with the numbers of torch.optim.AdamW, and with its state in 8 bits as
+// bitsandbytes has it.
 //
-// State of a parameter: exp_avg, exp_avg_sq (fp32, shape of the parameter),
-// step. Weights in fp32 with gradients in fp32 or bf16 are updated in one pass
-// without temporaries: on the CPU, and on a GPU by the kernel of
-// libatelier_cuda.so, many parameters a launch. Anything else goes through
-// LibTorch's operators.
+// State of a parameter: exp_avg, exp_avg_sq, step.
 //
 // Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019.
 #pragma once
 
-#include <string>
 #include <vector>
 
-#include "trainer/cuda/cuda_api.h"
-#include "trainer/optim/grouped_optimizer.h"
+#include "trainer/optim/element_optimizer.h"
 
 namespace atelier::trainer {
 
@@ -22,30 +17,20 @@ struct AdamWOptions {
   double beta2 = 0.999;
   double eps = 1e-8;
   double weight_decay = 0.01;
+  ElementOptimizer::StateBits state_bits =
+      ElementOptimizer::StateBits::kAsWeight;
 };
 
-class AdamW : public GroupedOptimizer {
+class AdamW : public ElementOptimizer {
  public:
-  // `kernels` updates what is on a device; null: those of libatelier_cuda.so,
-  // which is loaded if a parameter is on a GPU.
+  // `kernels` as ElementRunner has them.
   AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options,
         const CudaApi* kernels = nullptr);
 
-  std::string Describe() const override { return description_; }
-
  private:
-  Slots MakeSlots(const Tensor& parameter) const override;
-  void UpdateAll(std::vector<Update>& updates) override;
-  void UpdateOne(Update& update) override;
-  void UpdateWithOperators(Update& update) const;
-  void UpdateOnDevice(const std::vector<Update*>& updates) const;
-  AdamWFactors FactorsOf(const Update& update) const;
-  bool FitsKernel(const Update& update) const;
-  void FindKernels();
+  ElementUpdate::Factors FactorsOf(Update& update) const override;
 
   AdamWOptions options_;
-  const CudaApi* kernels_;
-  std::string description_;
 };
 
 }  // namespace atelier::trainer

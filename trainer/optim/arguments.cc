@@ -29,11 +29,23 @@ ValueKind KindOf(const ArgumentSpec& spec) {
              : ValueKind::kPair;
 }
 
+// Python takes a number in quotes for text; people mean the number.
+absl::string_view WithoutQuotes(absl::string_view text) {
+  text = absl::StripAsciiWhitespace(text);
+  for (const char quote : {'\'', '"'}) {
+    if (text.size() >= 2 && text.front() == quote && text.back() == quote) {
+      return absl::StripAsciiWhitespace(text.substr(1, text.size() - 2));
+    }
+  }
+  return text;
+}
+
 absl::string_view WithoutBrackets(absl::string_view text) {
   text = absl::StripAsciiWhitespace(text);
   for (const auto& [open, close] : {std::pair{"(", ")"}, std::pair{"[", "]"}}) {
     if (absl::ConsumePrefix(&text, open)) absl::ConsumeSuffix(&text, close);
   }
+  text = absl::StripAsciiWhitespace(text);
   absl::ConsumeSuffix(&text, ",");
   return text;
 }
@@ -55,7 +67,7 @@ std::optional<std::vector<double>> ParseNumbers(absl::string_view text,
 // Nothing where the text is not a value of the spec's kind.
 std::optional<std::vector<double>> ParseValue(absl::string_view text,
                                               const ArgumentSpec& spec) {
-  text = absl::StripAsciiWhitespace(text);
+  text = WithoutQuotes(text);
   const ValueKind kind = KindOf(spec);
   if (kind == ValueKind::kFlag) {
     bool flag = false;

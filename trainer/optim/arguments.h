@@ -26,7 +26,8 @@ struct ArgumentSpec {
 
 class OptimizerArguments {
  public:
-  // `texts` are `name=value`; tuples with or without parentheses or brackets.
+  // `texts` are `name=value`, values as in Python: numbers, True, False, None,
+  // tuples with or without parentheses or brackets, all of them also in quotes.
   //
   // Errors: INVALID_ARGUMENT: an unknown name, with the nearest and all that
   // exist; a value of the wrong kind or out of range.

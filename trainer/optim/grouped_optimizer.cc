@@ -25,8 +25,9 @@ Tensor GroupedOptimizer::Update::ScaledGrad() const {
   return grad.to(torch::kFloat32) * grad_scale;
 }
 
-GroupedOptimizer::GroupedOptimizer(std::vector<ParameterGroup> groups)
-    : groups_(std::move(groups)) {}
+GroupedOptimizer::GroupedOptimizer(std::vector<ParameterGroup> groups,
+                                   const CudaApi* kernels)
+    : groups_(std::move(groups)), runner_(groups_, kernels) {}
 
 void GroupedOptimizer::MakeState() {
   torch::NoGradGuard no_grad;
@@ -58,12 +59,52 @@ GroupedOptimizer::Update GroupedOptimizer::MakeUpdate(
     double grad_scale) {
   Slots& slots = slots_.at(named.name);
   const int64_t step = slots.at(kStep).item<int64_t>() + 1;
-  return {named.parameter.detach(),
+  return {named.name,
+          named.parameter.detach(),
           named.parameter.grad().detach(),
           slots,
           group.lr,
           grad_scale,
-          step};
+          step,
+          RoundingKey(named.name, step)};
+}
+
+// FNV-1a over the name, then the seed and the step.
+uint64_t GroupedOptimizer::RoundingKey(const std::string& name,
+                                       int64_t step) const {
+  constexpr uint64_t kPrime = 0x100000001B3ull;
+  uint64_t key = 0xCBF29CE484222325ull;
+  for (const char character : name) {
+    key = (key ^ static_cast<unsigned char>(character)) * kPrime;
+  }
+  key = (key ^ rounding_seed_) * 0x9E3779B97F4A7C15ull;
+  key =
+      (key ^ (key >> 32) ^ static_cast<uint64_t>(step)) * 0xD6E8FEB86659FD93ull;
+  return key ^ (key >> 32);
+}
+
+void GroupedOptimizer::ForEachState(
+    const std::function<void(const NamedParameter&, Slots&)>& visit) {
+  for (const ParameterGroup& group : groups_) {
+    if (frozen_.count(group.name) > 0) continue;
+    for (const NamedParameter& named : group.parameters) {
+      visit(named, slots_.at(named.name));
+    }
+  }
+}
+
+void GroupedOptimizer::StoreWeight(const Tensor& parameter, const Tensor& value,
+                                   uint64_t rounding_key) const {
+  if (parameter.scalar_type() == torch::kFloat32) {
+    Tensor(parameter).copy_(value);
+    return;
+  }
+  ElementItem item;
+  item.weight = parameter;
+  item.grad = value;
+  item.rule = UpdateRule::kAssign;
+  item.rounding_key = rounding_key;
+  runner_.Run({item});
 }
 
 void GroupedOptimizer::StepParameter(size_t group, size_t index,
@@ -77,6 +118,11 @@ void GroupedOptimizer::StepParameter(size_t group, size_t index,
   updates[0].slots.at(kStep).fill_(updates[0].step);
 }
 
+void GroupedOptimizer::FinishStep() {
+  torch::NoGradGuard no_grad;
+  FinishUpdates();
+}
+
 void GroupedOptimizer::Step(double grad_scale) {
   torch::NoGradGuard no_grad;
   std::vector<Update> updates = CollectUpdates(grad_scale);
@@ -84,6 +130,7 @@ void GroupedOptimizer::Step(double grad_scale) {
   for (const Update& update : updates) {
     update.slots.at(kStep).fill_(update.step);
   }
+  FinishUpdates();
 }
 
 void GroupedOptimizer::UpdateAll(std::vector<Update>& updates) {

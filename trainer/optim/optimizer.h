@@ -36,8 +36,22 @@ class Optimizer {
   virtual void Step(double grad_scale) = 0;
 
   // The same for one parameter, which must have a gradient: groups()[group]
-  // .parameters[index]. All of them in any order come to the same as Step.
+  // .parameters[index]. All of them in any order, and FinishStep, come to the
+  // same as Step; each gradient may go as soon as it was taken.
   virtual void StepParameter(size_t group, size_t index, double grad_scale) = 0;
+  virtual void FinishStep() {}
+
+  // The weights to save, to show and to validate with, where they are not those
+  // that are trained; between two steps. Back: the bits that were there before.
+  virtual void UseEvalWeights() {}
+  virtual void UseTrainWeights() {}
+
+  // Rates of the schedule are not read.
+  virtual bool DeterminesLearningRate() const { return false; }
+
+  // The rounding of bf16 weights follows from it, the parameter's name and the
+  // number of its updates. Before the first step.
+  virtual void set_rounding_seed(uint64_t /*seed*/) {}
 
   // How updates are computed where there is a choice, and why; for people.
   virtual std::string Describe() const { return ""; }

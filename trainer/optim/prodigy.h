@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "trainer/optim/grouped_optimizer.h"
+#include "trainer/optim/estimating_optimizer.h"
 
 namespace atelier::trainer {
 
@@ -33,7 +33,7 @@ struct ProdigyOptions {
   double growth_rate = std::numeric_limits<double>::infinity();  // of d a step
 };
 
-class Prodigy : public GroupedOptimizer {
+class Prodigy : public EstimatingOptimizer {
  public:
   Prodigy(std::vector<ParameterGroup> groups, const ProdigyOptions& options);
 
@@ -48,18 +48,11 @@ class Prodigy : public GroupedOptimizer {
 
   Slots MakeSlots(const Tensor& parameter) const override;
   Slots MakeSharedSlots() const override;
-  void UpdateAll(std::vector<Update>& updates) override;
-  void UpdateOne(Update& update) override;
-
-  double SharedValue(const char* name);
-  void SetShared(const char* name, double value);
-  Estimate CurrentEstimate();
-  // Updates the moments and sums; returns what the parameter adds to the
-  // numerator and the denominator of the estimate.
-  std::pair<double, double> Accumulate(Update& update,
-                                       const Estimate& estimate) const;
-  // Moves d by the sums of a step; returns the new d.
-  double MoveEstimate(double numerator, double denominator, double lr);
+  void PrepareStep() override;
+  // The sums: numerator and denominator of the estimate.
+  Sums Accumulate(Update& update) override;
+  bool MoveEstimate(const Sums& total) override;
+  void Apply(const Taken& taken) override;
 
   ProdigyOptions options_;
   Estimate estimate_{};

@@ -5,22 +5,19 @@
 namespace atelier::trainer {
 
 SgdNesterov::SgdNesterov(std::vector<ParameterGroup> groups,
-                         const SgdNesterovOptions& options)
-    : GroupedOptimizer(std::move(groups)), options_(options) {
+                         const SgdNesterovOptions& options,
+                         const CudaApi* kernels)
+    : ElementOptimizer(std::move(groups), UpdateRule::kMomentum, {"momentum"},
+                       options.state_bits, kernels),
+      options_(options) {
   MakeState();
 }
 
-GroupedOptimizer::Slots SgdNesterov::MakeSlots(const Tensor& parameter) const {
-  return {{"momentum", torch::zeros_like(parameter, torch::kFloat32)}};
-}
-
-void SgdNesterov::UpdateOne(Update& update) {
-  const Tensor weight = update.parameter.to(torch::kFloat32);
-  const Tensor grad = update.ScaledGrad() + options_.weight_decay * weight;
-  const Tensor& momentum = update.slots.at("momentum");
-  momentum.mul_(options_.momentum).add_(grad);
-  const Tensor step = grad + options_.momentum * momentum;
-  update.parameter.copy_(weight - update.lr * step);
+ElementUpdate::Factors SgdNesterov::FactorsOf(Update& update) const {
+  ElementUpdate::Factors factors;
+  factors.momentum = MakeMomentumFactors(
+      update.lr, options_.momentum, options_.weight_decay, options_.nesterov);
+  return factors;
 }
 
 }  // namespace atelier::trainer

@@ -1,5 +1,4 @@
-// One element of AdamW's update, for the CPU's loop and for the GPU's kernel.
-// C++17 without LibTorch, so that nvcc compiles it too.
+// One element of AdamW's update.
 //
 // Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019,
 // algorithm 2, in the order of operations of torch.optim.AdamW.
@@ -7,11 +6,7 @@
 
 #include <math.h>
 
-#if defined(__CUDACC__)
-#define ATELIER_HOST_DEVICE __host__ __device__
-#else
-#define ATELIER_HOST_DEVICE
-#endif
+#include "trainer/optim/element/host_device.h"
 
 namespace atelier::trainer {
 

@@ -1,4 +1,4 @@
-#include "trainer/optim/adamw_element.h"
+#include "trainer/optim/element/adamw_element.h"
 
 #include "gtest/gtest.h"
 
