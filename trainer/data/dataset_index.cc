@@ -90,6 +90,8 @@ class Scanner {
       listed.facts.assign(next, next + count);
       next += count;
       const DatasetOptions& dataset = index_.config.datasets[listed.dataset];
+      WarnOfStatedSizes(dataset.subsets[listed.subset], listed.files,
+                        listed.facts, &report_);
       FindMasks(dataset.subsets[listed.subset], dataset.exif_orientation,
                 listed.facts, &listed.files, &report_);
     }

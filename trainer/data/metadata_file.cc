@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -21,6 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+
+constexpr uint64_t kMaxSide = 1 << 20;
 
 // Reads one metadata file; collects what it finds.
 class MetadataReader {
@@ -83,9 +87,16 @@ class MetadataReader {
                          "texts"));
       return;
     }
+    const auto stated = StatedSize(entry);
+    if (!stated.has_value()) {
+      Error(absl::StrCat("entry \"", name,
+                         "\": image_size must be [WIDTH, HEIGHT] in pixels"));
+      return;
+    }
     const std::string path = FindImage(name);
-    CaptionedImage& image = images_.emplace_back();
+    CaptionedImage& image = EntryOf(path);
     image.path = path;
+    image.stated_size = *stated;
     image.caption =
         JoinCaption(TextOf(entry, "caption"), TextOf(entry, "tags"));
     image.has_own_caption = !image.caption.empty();
@@ -95,6 +106,30 @@ class MetadataReader {
           subset_.image_dir.empty() ? "; image_dir is not set"
                                     : absl::StrCat(" in ", subset_.image_dir));
     }
+  }
+
+  // The place of an image: a new one, or that of an earlier entry for it.
+  CaptionedImage& EntryOf(const std::string& path) {
+    if (!path.empty()) {
+      const auto [known, is_new] = places_.emplace(path, images_.size());
+      if (!is_new) return images_[known->second];
+    }
+    return images_.emplace_back();
+  }
+
+  // 0x0 where it is not stated; nothing where it is not a size.
+  static std::optional<ImageSize> StatedSize(const json& entry) {
+    if (!entry.contains("image_size") || entry["image_size"].is_null()) {
+      return ImageSize();
+    }
+    const json& sides = entry["image_size"];
+    if (!sides.is_array() || sides.size() != 2) return std::nullopt;
+    for (const json& side : sides) {
+      if (!side.is_number_unsigned() || side.get<uint64_t>() > kMaxSide) {
+        return std::nullopt;
+      }
+    }
+    return ImageSize{sides[0].get<int>(), sides[1].get<int>()};
   }
 
   static bool IsText(const json& entry, const char* key) {
@@ -143,6 +178,7 @@ class MetadataReader {
   const SubsetOptions& subset_;
   ConfigReport* report_;
   std::vector<CaptionedImage> images_;
+  std::map<std::string, size_t> places_;  // in images_, by path
 };
 
 }  // namespace
@@ -150,6 +186,27 @@ class MetadataReader {
 std::vector<CaptionedImage> ListMetadataImages(const SubsetOptions& subset,
                                                ConfigReport* report) {
   return MetadataReader(subset, report).Read();
+}
+
+void WarnOfStatedSizes(const SubsetOptions& subset,
+                       const std::vector<CaptionedImage>& files,
+                       const std::vector<ImageFacts>& facts,
+                       ConfigReport* report) {
+  int64_t different = 0;
+  std::string first;
+  for (size_t i = 0; i < files.size(); ++i) {
+    const bool is_comparable = files[i].stated_size != ImageSize() &&
+                               facts[i].problem.empty() &&
+                               !facts[i].has_orientation;
+    if (!is_comparable || files[i].stated_size == facts[i].size) continue;
+    if (different++ == 0) first = files[i].path;
+  }
+  if (different == 0) return;
+  report->warnings.push_back(absl::StrCat(
+      subset.metadata_file, ": ", different,
+      " images have not the image_size that it states, which is passed over; "
+      "the first is ",
+      first));
 }
 
 }  // namespace atelier::trainer

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "trainer/data/bucket.h"
 #include "trainer/data/config/config_report.h"
 #include "trainer/data/dataset_options.h"
 
@@ -18,6 +19,7 @@ struct CaptionedImage {
   std::string problem;      // why its caption cannot be read; empty: it can
   std::string mask_path;    // see mask_files.h; empty: it has none
   std::string mask_sha256;  // of its first 4 KiB
+  ImageSize stated_size;    // by its metadata file; 0x0: not stated
 };
 
 // The caption file of an image, as ListSubsetImages finds it; empty where there

@@ -231,7 +231,7 @@ TEST_F(DatasetConfigTest, MissingInputsAreNamed) {
               HasSubstr("none.toml"));
   request_.dataset_config = "";
   EXPECT_THAT(std::string(ReadDatasetConfig(request_).status().message()),
-              HasSubstr("set dataset_config or train_data_dir"));
+              HasSubstr("set dataset_config, train_data_dir or in_json"));
   request_.train_data_dir = dir_.File("nowhere");
   EXPECT_THAT(std::string(ReadDatasetConfig(request_).status().message()),
               AllOf(HasSubstr("nowhere"), HasSubstr("cannot be read")));

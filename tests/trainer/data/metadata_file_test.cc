@@ -1,10 +1,12 @@
 #include "trainer/data/metadata_file.h"
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_dataset.h"
+#include "trainer/data/dataset_index.h"
 
 namespace atelier::trainer {
 namespace {
@@ -74,6 +76,44 @@ TEST_F(MetadataFileTest, WhatIsNoJsonObjectIsRefused) {
     List(text);
     EXPECT_EQ(report_.errors.size(), 1u) << text;
   }
+}
+
+TEST_F(MetadataFileTest, TheLastEntryOfAnImageCounts) {
+  subset_.metadata_file = dir_.File("meta.jsonl");
+  const auto images = List(R"({"image_path": "a.png", "caption": "old"}
+{"image_path": "b.jpg", "caption": "other"}
+{"image_path": "a", "caption": "new"})");
+  ASSERT_EQ(images.size(), 2u);
+  EXPECT_EQ(images[0].caption, "new");
+  EXPECT_EQ(images[1].caption, "other");
+}
+
+TEST_F(MetadataFileTest, AStatedSizeIsReadAndMustBeOne) {
+  const auto images = List(R"({"a.png": {"image_size": [7, 9]},
+                               "b.jpg": {"image_size": null}})");
+  ASSERT_TRUE(report_.errors.empty());
+  EXPECT_EQ(images[0].stated_size, (ImageSize{7, 9}));
+  EXPECT_EQ(images[1].stated_size, ImageSize());
+  for (const char* size : {"[1]", "\"1x2\"", "[1.5, 2]", "[-1, 2]", "7"}) {
+    List(absl::StrCat("{\"a.png\": {\"image_size\": ", size, "}}"));
+    ASSERT_EQ(report_.errors.size(), 1u) << size;
+    EXPECT_THAT(report_.errors[0],
+                HasSubstr("entry \"a.png\": image_size must be"));
+  }
+}
+
+TEST_F(MetadataFileTest, AWrongStatedSizeIsSaidAndTheImagesOwnIsUsed) {
+  testing::WriteText(subset_.metadata_file,
+                     R"({"a.png": {"caption": "x", "image_size": [7, 9]}})");
+  DatasetOptions dataset;
+  dataset.width = dataset.height = 64;
+  dataset.subsets = {subset_};
+  const auto index = ScanDataset({.datasets = {dataset}, .warnings = {}}, {});
+  ASSERT_TRUE(index.ok()) << index.status();
+  EXPECT_EQ(index->images[0].width, 64);
+  ASSERT_EQ(index->warnings.size(), 1u);
+  EXPECT_THAT(index->warnings[0],
+              HasSubstr("1 images have not the image_size"));
 }
 
 }  // namespace
