@@ -25,7 +25,9 @@ class ArgumentParser {
       : signature_(signature), tokens_(tokens) {}
 
   absl::StatusOr<Arguments> Parse() {
-    while (next_ < tokens_.size()) RETURN_IF_ERROR(Take(tokens_[next_++]));
+    while (next_ < tokens_.size() && !result_.has_command) {
+      RETURN_IF_ERROR(Take(tokens_[next_++]));
+    }
     if (!result_.Has("help") &&
         result_.positional.size() < signature_.min_arguments) {
       return absl::InvalidArgumentError(
@@ -36,6 +38,11 @@ class ArgumentParser {
 
  private:
   absl::Status Take(const std::string& token) {
+    if (token == "--" && signature_.takes_command) {
+      result_.has_command = true;
+      result_.command.assign(tokens_.begin() + next_, tokens_.end());
+      return absl::OkStatus();
+    }
     if (!IsFlagToken(token)) return TakePlain(token);
     const size_t equals = token.find('=');
     const std::string typed = token.substr(0, equals);
@@ -57,6 +64,9 @@ class ArgumentParser {
       values.push_back("");
     } else if (equals != token.npos) {
       values.push_back(token.substr(equals + 1));
+    } else if (flag->value_is_optional &&
+               (next_ == tokens_.size() || IsFlagToken(tokens_[next_]))) {
+      values.push_back("");
     } else if (next_ < tokens_.size()) {
       values.push_back(tokens_[next_++]);
     } else {

@@ -16,6 +16,8 @@ struct Flag {
   std::string value_name;  // N; empty: a switch
   std::string help;
   char letter = '\0';  // the short form: -f
+  // The value may be left out; it is then empty.
+  bool value_is_optional = false;
 };
 
 // What a command accepts.
@@ -26,6 +28,8 @@ struct Signature {
   std::vector<Flag> flags;
   // Flags that are not the command's own are training options.
   bool takes_options = false;
+  // Words after -- are a command of another program.
+  bool takes_command = false;
 };
 
 struct Arguments {
@@ -34,6 +38,8 @@ struct Arguments {
   std::map<std::string, std::vector<std::string>> flags;
   // Training options with their values, as typed.
   std::vector<std::string> options;
+  bool has_command = false;
+  std::vector<std::string> command;  // what stands after --
 
   bool Has(const std::string& flag) const { return flags.count(flag) > 0; }
   // The last value; empty where it was not given.

@@ -84,10 +84,11 @@ absl::StatusOr<int> Dispatch(absl::Span<const std::string> tokens,
 
 absl::Span<const Command> AllCommands() {
   static const auto* const kCommands = new std::vector<Command>{
-      SubmitCommand(),      ListCommand(),    ShowCommand(),   WatchCommand(),
-      LogsCommand(),        WaitCommand(),    CancelCommand(), SamplesCommand(),
-      CheckpointsCommand(), OptionsCommand(), ServerCommand(), VersionCommand(),
-      CompletionCommand()};
+      SubmitCommand(),      ConvertCommand(), ListCommand(),
+      ShowCommand(),        WatchCommand(),   LogsCommand(),
+      WaitCommand(),        CancelCommand(),  SamplesCommand(),
+      CheckpointsCommand(), OptionsCommand(), DatasetCommand(),
+      ServerCommand(),      VersionCommand(), CompletionCommand()};
   return *kCommands;
 }
 

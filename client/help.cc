@@ -14,8 +14,15 @@ constexpr absl::string_view kIntroduction =
   atelier submit sd1 --config job.toml --watch
   atelier submit sd1 --pretrained_model_name_or_path sd15.safetensors \
       --dataset_config cats.toml --output_name cats --max_train_steps 2000
+  atelier submit -- accelerate launch sdxl_train.py …
   atelier watch 7
 
+)";
+
+constexpr absl::string_view kCommandHint =
+    R"(
+After -- stands a training command of sd-scripts as it is, its words or one
+quoted text. What is ignored, and why, is said on standard error.
 )";
 
 constexpr absl::string_view kOptionsHint =
@@ -28,7 +35,11 @@ std::string FlagLine(const Flag& flag) {
   std::string left = flag.letter == '\0'
                          ? absl::StrCat("--", flag.name)
                          : absl::StrFormat("-%c, --%s", flag.letter, flag.name);
-  if (!flag.value_name.empty()) absl::StrAppend(&left, " ", flag.value_name);
+  if (flag.value_is_optional) {
+    absl::StrAppend(&left, " [", flag.value_name, "]");
+  } else if (!flag.value_name.empty()) {
+    absl::StrAppend(&left, " ", flag.value_name);
+  }
   return absl::StrFormat("  %-24s %s\n", left, flag.help);
 }
 
@@ -58,6 +69,7 @@ std::string CommandHelp(const Command& command) {
   }
   for (const Flag& flag : CommonFlags()) absl::StrAppend(&out, FlagLine(flag));
   if (signature.takes_options) absl::StrAppend(&out, kOptionsHint);
+  if (signature.takes_command) absl::StrAppend(&out, kCommandHint);
   return out;
 }
 

@@ -8,6 +8,8 @@ namespace atelier::client {
 Command CancelCommand();
 Command CheckpointsCommand();
 Command CompletionCommand();
+Command ConvertCommand();
+Command DatasetCommand();
 Command ListCommand();
 Command LogsCommand();
 Command OptionsCommand();

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 
 #include "client/commands/commands.h"
+#include "client/commands/pasted_command.h"
 #include "client/exit_code.h"
 #include "client/job_outcome.h"
 #include "client/output/json.h"
@@ -81,6 +82,26 @@ absl::Status AddJobFlags(const Arguments& arguments, v1::JobSpec* spec) {
   return absl::OkStatus();
 }
 
+// The job of a pasted command. What there is to be said of it goes to standard
+// error, with --json into `converted`.
+absl::StatusOr<v1::JobSpec> ReadCommand(const Invocation& invocation,
+                                        nlohmann::ordered_json* converted) {
+  const Arguments& arguments = invocation.arguments;
+  if (arguments.Has("config") || arguments.Has("config-file")) {
+    return absl::InvalidArgumentError(
+        "a job file and a command of sd-scripts are both given; give one");
+  }
+  ASSIGN_OR_RETURN(const sd_scripts::Conversion conversion,
+                   ReadPastedCommand(invocation));
+  if (invocation.json()) {
+    *converted = DispositionsToJson(conversion);
+  } else {
+    PrintNotable(conversion, invocation.context);
+  }
+  RETURN_IF_ERROR(MakeBadRequest(sd_scripts::Refusals(conversion)));
+  return conversion.spec;
+}
+
 // The job of --config; an empty one where that is not given.
 absl::StatusOr<v1::JobSpec> ReadConfig(const Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
@@ -97,11 +118,14 @@ absl::StatusOr<v1::JobSpec> ReadConfig(const Invocation& invocation) {
   return absl::InvalidArgumentError(spec.status().message());
 }
 
-// The file's job with the flags over it. Everything that is wrong with the
-// options is in one error.
-absl::StatusOr<v1::JobSpec> ReadSpec(const Invocation& invocation) {
+// The file's or the command's job with the flags over it. Everything that is
+// wrong with the options is in one error.
+absl::StatusOr<v1::JobSpec> ReadSpec(const Invocation& invocation,
+                                     nlohmann::ordered_json* converted) {
   const Arguments& arguments = invocation.arguments;
-  ASSIGN_OR_RETURN(v1::JobSpec spec, ReadConfig(invocation));
+  ASSIGN_OR_RETURN(v1::JobSpec spec, HasPastedCommand(arguments)
+                                         ? ReadCommand(invocation, converted)
+                                         : ReadConfig(invocation));
   RETURN_IF_ERROR(AddArchitecture(arguments, &spec));
   RETURN_IF_ERROR(AddJobFlags(arguments, &spec));
   std::vector<Violation> violations = OptionsFromFlags(
@@ -114,13 +138,15 @@ absl::StatusOr<v1::JobSpec> ReadSpec(const Invocation& invocation) {
 
 void PrintSubmitted(const Invocation& invocation,
                     const v1::SubmitJobRequest& request,
-                    const v1::SubmitJobResponse& response) {
+                    const v1::SubmitJobResponse& response,
+                    const nlohmann::ordered_json& converted) {
   const Context& context = invocation.context;
   if (invocation.json()) {
     nlohmann::ordered_json json;
     json["job"] = JobToJson(response.job());
     json["request_id"] = request.request_id();
     json["warnings"] = response.warnings();
+    if (!converted.is_null()) json["command"] = converted;
     return PrintJson(json, context);
   }
   for (const std::string& warning : response.warnings()) {
@@ -141,7 +167,8 @@ void PrintSubmitted(const Invocation& invocation,
 absl::StatusOr<int> RunSubmit(const Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
   v1::SubmitJobRequest request;
-  ASSIGN_OR_RETURN(*request.mutable_spec(), ReadSpec(invocation));
+  nlohmann::ordered_json converted;
+  ASSIGN_OR_RETURN(*request.mutable_spec(), ReadSpec(invocation, &converted));
   request.set_validate_only(arguments.Has("dry-run"));
   request.set_request_id(arguments.Value("request-id"));
   if (request.request_id().empty()) {
@@ -151,7 +178,7 @@ absl::StatusOr<int> RunSubmit(const Invocation& invocation) {
   v1::SubmitJobResponse response;
   RETURN_IF_ERROR(
       connection->Call(&v1::JobService::Stub::SubmitJob, request, &response));
-  PrintSubmitted(invocation, request, response);
+  PrintSubmitted(invocation, request, response, converted);
   if (!arguments.Has("watch") || request.validate_only()) return kExitOk;
   return WatchToTheEnd(invocation, *connection, response.job().id(), 0);
 }
@@ -159,21 +186,25 @@ absl::StatusOr<int> RunSubmit(const Invocation& invocation) {
 }  // namespace
 
 Command SubmitCommand() {
-  return {"submit",
-          "Queues a training job",
-          {"[ARCHITECTURE]",
-           0,
-           1,
-           {{"config", "FILE", "Job file in TOML; flags win over it"},
-            {"config-file", "FILE", "The same, as sd-scripts calls it"},
-            {"name", "NAME", "What the job is called"},
-            {"label", "KEY=VALUE", "A label; may be given several times"},
-            {"max-attempts", "N", "How often the job may be started"},
-            {"request-id", "UUID", "Makes the same submission happen once"},
-            {"dry-run", "", "Checks everything and submits nothing"},
-            {"watch", "", "Follows the job; the exit status is its outcome"}},
-           true},
-          RunSubmit};
+  Command command = {
+      "submit",
+      "Queues a training job",
+      {"[ARCHITECTURE]",
+       0,
+       1,
+       {{"config", "FILE", "Job file in TOML; flags win over it"},
+        {"config-file", "FILE", "The same, as sd-scripts calls it"},
+        CommandFileFlag(),
+        {"name", "NAME", "What the job is called"},
+        {"label", "KEY=VALUE", "A label; may be given several times"},
+        {"max-attempts", "N", "How often the job may be started"},
+        {"request-id", "UUID", "Makes the same submission happen once"},
+        {"dry-run", "", "Checks everything and submits nothing"},
+        {"watch", "", "Follows the job; the exit status is its outcome"}},
+       true},
+      RunSubmit};
+  command.signature.takes_command = true;
+  return command;
 }
 
 }  // namespace atelier::client
