@@ -2,16 +2,21 @@
 
 #include "client/commands/commands.h"
 #include "client/exit_code.h"
+#include "client/loss_ledger.h"
 #include "client/output/json.h"
 #include "client/output/table.h"
 #include "client/output/text.h"
 #include "proto/cc/enum_name.h"
 #include "proto/cc/job_file.h"
+#include "proto/cc/message_json.h"
 #include "proto/cc/options_schema.h"
 #include "proto/cc/status_macros.h"
 
 namespace atelier::client {
 namespace {
+
+constexpr char kWorstImages[] = "worst-images";
+constexpr int64_t kDefaultImages = 10;
 
 void Line(const Context& context, absl::string_view label,
           const std::string& value) {
@@ -84,9 +89,50 @@ void PrintJob(const v1::Job& job, const Context& context) {
   PrintOptions(job.spec(), context);
 }
 
+void PrintImages(const v1::LossLedgerEvent& ledger, int64_t most,
+                 const Context& context) {
+  Table table({"RATIO", "LOSS", "TIMES", "PATH", "CAPTION"});
+  for (const v1::LossLedgerEvent::Image& image : ledger.worst()) {
+    if (most-- <= 0) break;
+    table.Add({NumberText(image.ratio()), NumberText(image.loss()),
+               absl::StrCat(image.count()), Printable(image.path()),
+               Printable(image.caption())});
+  }
+  table.Print(context.out);
+}
+
+absl::StatusOr<int> ShowWorstImages(const Invocation& invocation, int64_t id) {
+  const std::string typed = invocation.arguments.Value(kWorstImages);
+  int64_t most = kDefaultImages;
+  if (!typed.empty()) {
+    ASSIGN_OR_RETURN(most, ParseInteger(kWorstImages, typed, 1));
+  }
+  ASSIGN_OR_RETURN(const auto connection, invocation.Connect());
+  ASSIGN_OR_RETURN(const v1::Event event, NewestLossLedger(*connection, id));
+  const v1::LossLedgerEvent& ledger = event.loss_ledger();
+  const Context& context = invocation.context;
+  if (invocation.json()) {
+    for (const auto& image : ledger.worst()) {
+      if (most-- <= 0) break;
+      PrintJson(MessageToJson(image), context);
+    }
+  } else if (ledger.worst().empty()) {
+    context.out << "no losses of images yet: they come at the end of each "
+                   "epoch, unless loss_ledger is false\n";
+  } else {
+    context.out << "after step " << event.step() << ", of " << ledger.images()
+                << " images; ratio 1 is as usual at the same timesteps\n\n";
+    PrintImages(ledger, most, context);
+  }
+  return kExitOk;
+}
+
 absl::StatusOr<int> RunShow(const Invocation& invocation) {
   ASSIGN_OR_RETURN(const int64_t id,
                    ParseJobId(invocation.arguments.positional[0]));
+  if (invocation.arguments.Has(kWorstImages)) {
+    return ShowWorstImages(invocation, id);
+  }
   ASSIGN_OR_RETURN(const auto connection, invocation.Connect());
   ASSIGN_OR_RETURN(const v1::Job job, connection->GetJob(id));
   if (invocation.json()) {
@@ -104,7 +150,14 @@ absl::StatusOr<int> RunShow(const Invocation& invocation) {
 Command ShowCommand() {
   return {"show",
           "Shows one job: state, attempts, options",
-          {"ID", 1, 1, {{"toml", "", "As a job file that can be submitted"}}},
+          {"ID",
+           1,
+           1,
+           {{"toml", "", "As a job file that can be submitted"},
+            {kWorstImages, "N",
+             "The images whose loss is highest for their timesteps (10), "
+             "at most 50",
+             '\0', true}}},
           RunShow};
 }
 

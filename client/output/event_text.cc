@@ -56,6 +56,18 @@ std::string BucketsText(const v1::BucketReport& report) {
   return text;
 }
 
+std::string ValidationText(const v1::ValidationEvent& validation) {
+  std::string text = "validation";
+  for (const v1::ValidationEvent::Row& row : validation.rows()) {
+    absl::StrAppend(&text, "  ", Printable(row.weights()), " ",
+                    NumberText(row.loss()), " (trained images ",
+                    NumberText(row.train_loss()), ")");
+  }
+  absl::StrAppend(&text, "  lowest ", NumberText(validation.best_loss()),
+                  " at step ", validation.best_step());
+  return text;
+}
+
 std::string DoneText(const v1::DoneEvent& done) {
   std::string text =
       absl::StrCat("worker ended: ", Printable(done.outcome()), " after ",
@@ -103,6 +115,11 @@ std::string EventText(const v1::Event& event) {
       return StateEventText(event.state());
     case v1::Event::kResumed:
       return absl::StrCat("resumed from ", Printable(event.resumed().path()));
+    case v1::Event::kValidation:
+      return ValidationText(event.validation());
+    case v1::Event::kLossLedger:
+      return absl::StrCat("losses of ", event.loss_ledger().images(),
+                          " images in ", Printable(event.loss_ledger().path()));
     case v1::Event::KIND_NOT_SET:
       break;
   }

@@ -38,6 +38,8 @@ constexpr MetricRow kRows[] = {
      "Learning rate of a running job's denoiser."},
     {"atelier_training_grad_norm", MetricType::kGauge,
      "Gradient norm of a running job before clipping."},
+    {"atelier_training_validation_loss", MetricType::kGauge,
+     "Loss of a running job on held-out images, the weights' own."},
     {"atelier_training_images_per_second", MetricType::kGauge,
      "Images a running job trains on in a second."},
     {"atelier_training_last_progress_timestamp_seconds", MetricType::kGauge,

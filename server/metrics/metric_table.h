@@ -31,6 +31,7 @@ enum class Metric {
   kLoss,
   kLearningRate,
   kGradNorm,
+  kValidationLoss,
   kImagesPerSecond,
   kLastProgress,
   kWorkerMemory,

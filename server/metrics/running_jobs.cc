@@ -30,6 +30,10 @@ void RunningJobs::OnEvent(JobId job, const v1::Event& event) {
   }
   Numbers& numbers = jobs_[job];
   numbers.last_progress = Seconds(event.time());
+  if (event.has_validation() && event.validation().rows_size() > 0) {
+    numbers.validation_loss = event.validation().rows(0).loss();
+    numbers.has_validation = true;
+  }
   if (!event.has_step_done()) return;
   numbers.step_done = event.step_done();
   numbers.step = static_cast<double>(event.step());
@@ -58,6 +62,8 @@ std::vector<prometheus::MetricFamily> RunningJobs::Collect() const {
        [](const Numbers& n) { return n.step_done.lr(); }},
       {Metric::kGradNorm,
        [](const Numbers& n) { return n.step_done.grad_norm(); }},
+      {Metric::kValidationLoss,
+       [](const Numbers& n) { return n.validation_loss; }},
       {Metric::kImagesPerSecond,
        [](const Numbers& n) { return n.step_done.images_per_second(); }},
       {Metric::kWorkerPeakMemory,
@@ -83,6 +89,9 @@ std::vector<prometheus::MetricFamily> RunningJobs::Collect() const {
         metric != Metric::kLastProgress && metric != Metric::kWorkerMemory;
     for (const auto& [job, numbers] : jobs_) {
       if (needs_step && !numbers.has_step) continue;
+      if (metric == Metric::kValidationLoss && !numbers.has_validation) {
+        continue;
+      }
       prometheus::ClientMetric point;
       point.label.push_back({"job", absl::StrCat(job)});
       point.gauge.value = value(numbers);

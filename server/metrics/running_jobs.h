@@ -28,7 +28,9 @@ class RunningJobs : public prometheus::Collectable {
     double step = 0;
     double last_progress = 0;
     double resident_bytes = 0;
+    double validation_loss = 0;
     bool has_step = false;
+    bool has_validation = false;
   };
 
   mutable absl::Mutex mutex_;

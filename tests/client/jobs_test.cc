@@ -63,6 +63,42 @@ TEST_F(JobsTest, ShowPrintsOptionsAttemptsAndLastWords) {
   EXPECT_THAT(Out(), HasSubstr("seed    42"));
 }
 
+TEST_F(JobsTest, WorstImagesComeFromTheNewestLedger) {
+  AddJob(1, v1::JOB_STATE_RUNNING, 2);
+  auto& events = daemon_.events[1];
+  const auto add = [&](int64_t step, const std::string& path) {
+    events.emplace_back().set_step(step);
+    events.back().set_sequence(static_cast<int64_t>(events.size()));
+    v1::LossLedgerEvent& ledger = *events.back().mutable_loss_ledger();
+    ledger.set_images(7);
+    for (const char* place : {"1", "2", "3"}) {
+      v1::LossLedgerEvent::Image& image = *ledger.add_worst();
+      image.set_path(path + place);
+      image.set_caption("a cat\x1b[2J");
+      image.set_ratio(1.75);
+    }
+  };
+  add(10, "/old");
+  add(20, "/new");
+  EXPECT_EQ(Run({"show", "1", "--worst-images", "2"}), 0);
+  EXPECT_THAT(Out(), HasSubstr("after step 20, of 7 images"));
+  EXPECT_THAT(Out(), HasSubstr("1.75"));
+  EXPECT_THAT(Out(), HasSubstr("/new2"));
+  EXPECT_THAT(Out(), HasSubstr("a cat\\x1b[2J"));
+  EXPECT_THAT(Out(), Not(HasSubstr("/new3")));
+  EXPECT_THAT(Out(), Not(HasSubstr("/old")));
+  EXPECT_EQ(Run({"show", "1", "--worst-images", "--json"}), 0);
+  ASSERT_THAT(JsonLines(), SizeIs(3));
+  EXPECT_EQ(JsonLines()[0]["path"], "/new1");
+  EXPECT_EQ(Run({"show", "1", "--worst-images", "0"}), 2);
+}
+
+TEST_F(JobsTest, AJobWithoutALedgerSaysWhenItComes) {
+  AddJob(1, v1::JOB_STATE_RUNNING, 2);
+  EXPECT_EQ(Run({"show", "1", "--worst-images"}), 0);
+  EXPECT_THAT(Out(), HasSubstr("at the end of each epoch"));
+}
+
 TEST_F(JobsTest, ShownJobFileReadsBack) {
   v1::Job& job = AddJob(1, v1::JOB_STATE_SUCCEEDED);
   job.mutable_spec()->mutable_training()->mutable_run()->set_seed(42);

@@ -85,6 +85,39 @@ struct Resumed {
   std::string path;
 };
 
+struct Validated {
+  struct Row {
+    std::string weights;  // `weights` or `ema0.999`
+    double loss = 0;
+    double train_loss = 0;
+    std::vector<double> losses;  // by timestep
+    std::vector<double> train_losses;
+  };
+  std::vector<double> timesteps;
+  std::vector<Row> rows;
+  int64_t images = 0;
+  double best_loss = 0;
+  int64_t best_step = 0;
+  std::string best_weights;
+  int64_t without_improvement = 0;
+  double seconds = 0;
+};
+
+struct LossLedgerSaved {
+  struct Image {
+    std::string path;
+    std::string caption;
+    int64_t count = 0;
+    double loss = 0;
+    double ratio = 0;
+  };
+  std::string path;
+  int64_t size_bytes = 0;
+  std::string sha256;
+  int64_t images = 0;
+  std::vector<Image> worst;
+};
+
 struct Done {
   std::string outcome;  // succeeded, stopped, failed
   std::string message;
@@ -95,7 +128,8 @@ struct Done {
 struct Event {
   int64_t step = 0;
   std::variant<PhaseProgress, StepDone, CheckpointSaved, TrainingStateSaved,
-               SampleSaved, Warning, BucketsMade, Resumed, Done>
+               SampleSaved, Warning, BucketsMade, Resumed, Validated,
+               LossLedgerSaved, Done>
       kind;
 };
 

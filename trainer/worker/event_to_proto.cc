@@ -90,6 +90,43 @@ void Fill(const Resumed& from, v1::Event& to) {
   to.mutable_resumed()->set_path(from.path);
 }
 
+void Fill(const Validated& from, v1::Event& to) {
+  v1::ValidationEvent& validation = *to.mutable_validation();
+  validation.mutable_timesteps()->Add(from.timesteps.begin(),
+                                      from.timesteps.end());
+  for (const Validated::Row& row : from.rows) {
+    v1::ValidationEvent::Row& filled = *validation.add_rows();
+    filled.set_weights(row.weights);
+    filled.set_loss(row.loss);
+    filled.set_train_loss(row.train_loss);
+    filled.mutable_losses()->Add(row.losses.begin(), row.losses.end());
+    filled.mutable_train_losses()->Add(row.train_losses.begin(),
+                                       row.train_losses.end());
+  }
+  validation.set_images(from.images);
+  validation.set_best_loss(from.best_loss);
+  validation.set_best_step(from.best_step);
+  validation.set_best_weights(from.best_weights);
+  validation.set_without_improvement(from.without_improvement);
+  validation.set_seconds(from.seconds);
+}
+
+void Fill(const LossLedgerSaved& from, v1::Event& to) {
+  v1::LossLedgerEvent& ledger = *to.mutable_loss_ledger();
+  ledger.set_path(from.path);
+  ledger.set_size_bytes(from.size_bytes);
+  ledger.set_sha256(from.sha256);
+  ledger.set_images(from.images);
+  for (const LossLedgerSaved::Image& image : from.worst) {
+    v1::LossLedgerEvent::Image& row = *ledger.add_worst();
+    row.set_path(image.path);
+    row.set_caption(image.caption);
+    row.set_count(image.count);
+    row.set_loss(image.loss);
+    row.set_ratio(image.ratio);
+  }
+}
+
 void Fill(const Done& from, v1::Event& to) {
   v1::DoneEvent& done = *to.mutable_done();
   done.set_outcome(from.outcome);

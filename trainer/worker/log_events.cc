@@ -69,6 +69,23 @@ std::string Describe(const Resumed& resumed) {
   return absl::StrCat("continues from ", resumed.path);
 }
 
+std::string Describe(const Validated& validated) {
+  std::string text = absl::StrFormat(
+      "validation of %d images in %.2f s, lowest %.6g (%s) at "
+      "step %d:",
+      validated.images, validated.seconds, validated.best_loss,
+      validated.best_weights, validated.best_step);
+  for (const Validated::Row& row : validated.rows) {
+    absl::StrAppendFormat(&text, " %s %.6g (trained images %.6g)", row.weights,
+                          row.loss, row.train_loss);
+  }
+  return text;
+}
+
+std::string Describe(const LossLedgerSaved& saved) {
+  return absl::StrFormat("losses of %d images in %s", saved.images, saved.path);
+}
+
 std::string Describe(const Done& done) {
   return absl::StrCat(done.outcome, done.message.empty() ? "" : ": ",
                       done.message);

@@ -52,10 +52,46 @@ TEST(JsonEventsTest, EveryKindHasItsType) {
       {{0, Warning{"careful"}}, "warning"},
       {{0, BucketsMade{}}, "buckets"},
       {{0, Resumed{}}, "resumed"},
+      {{0, Validated{}}, "validation"},
+      {{0, LossLedgerSaved{}}, "loss_ledger"},
       {{0, Done{"succeeded", "", "", 1}}, "done"}};
   for (const auto& [event, type] : kinds) {
     EXPECT_EQ(LineFor(event)["type"], type);
   }
+}
+
+TEST(JsonEventsTest, AValidationHasARowForWeightsAndAverages) {
+  Validated validated;
+  validated.timesteps = {100, 900};
+  validated.rows = {{"weights", 0.5, 0.25, {0.75, 0.25}, {0.5, 0}},
+                    {"ema0.9", 0.4, 0.2, {0.6, 0.2}, {0.4, 0}}};
+  validated.images = 3;
+  validated.best_loss = 0.4;
+  validated.best_step = 7;
+  validated.best_weights = "ema0.9";
+  validated.without_improvement = 2;
+  const nlohmann::json line = LineFor({7, validated});
+  EXPECT_EQ(line["timesteps"], nlohmann::json({100.0, 900.0}));
+  EXPECT_EQ(line["rows"][0]["weights"], "weights");
+  EXPECT_EQ(line["rows"][0]["losses"], nlohmann::json({0.75, 0.25}));
+  EXPECT_EQ(line["rows"][1]["train_loss"], 0.2);
+  EXPECT_EQ(line["images"], 3);
+  EXPECT_EQ(line["best_loss"], 0.4);
+  EXPECT_EQ(line["best_step"], 7);
+  EXPECT_EQ(line["best_weights"], "ema0.9");
+  EXPECT_EQ(line["without_improvement"], 2);
+}
+
+TEST(JsonEventsTest, ALossLedgerNamesItsFileAndTheWorstImages) {
+  const nlohmann::json line = LineFor(
+      {5, LossLedgerSaved{"l.json", 10, "ab", 2, {{"a.png", "cat", 4, 1, 2}}}});
+  EXPECT_EQ(line["path"], "l.json");
+  EXPECT_EQ(line["sha256"], "ab");
+  EXPECT_EQ(line["images"], 2);
+  EXPECT_EQ(line["worst"][0]["path"], "a.png");
+  EXPECT_EQ(line["worst"][0]["caption"], "cat");
+  EXPECT_EQ(line["worst"][0]["count"], 4);
+  EXPECT_EQ(line["worst"][0]["ratio"], 2);
 }
 
 TEST(JsonEventsTest, ACheckpointNamesItsFileAndWhatItReplaced) {
