@@ -1,8 +1,6 @@
 #include "tests/support/image_files.h"
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "trainer/job/crc32.h"
 
@@ -56,15 +54,35 @@ std::string TurnedWebp(const std::string& webp, int width, int height,
   return "RIFF" + Number(body.size(), 4, true) + body;
 }
 
-std::string TurnedTiff(std::string tiff, int orientation) {
-  const std::string entry =
-      Number(0x112, 2, true) + Number(3, 2, true) + Number(1, 4, true);
-  const size_t place = tiff.rfind(entry);
-  if (place == tiff.npos) {
-    std::fprintf(stderr, "image files: the TIFF has no orientation\n");
-    std::abort();
+std::string TurnedTiff(const std::string& rgb, int width, int height,
+                       int orientation) {
+  constexpr int kShort = 3;
+  constexpr int kLong = 4;
+  struct Entry {
+    int tag;
+    int type;
+    int count;
+    int value;
+  };
+  constexpr int kEntries = 10;
+  constexpr int kBits = 8 + 2 + 12 * kEntries + 4;  // three times 8
+  constexpr int kPixels = kBits + 6;
+  const auto bytes = static_cast<int>(rgb.size());
+  const Entry entries[kEntries] = {
+      {256, kShort, 1, width},       {257, kShort, 1, height},
+      {258, kShort, 3, kBits},       {259, kShort, 1, 1},
+      {262, kShort, 1, 2},           {273, kLong, 1, kPixels},
+      {274, kShort, 1, orientation}, {277, kShort, 1, 3},
+      {278, kShort, 1, height},      {279, kLong, 1, bytes}};
+  std::string tiff = std::string("II\x2a\0", 4) + Number(8, 4, true) +
+                     Number(kEntries, 2, true);
+  for (const Entry& entry : entries) {
+    tiff += Number(entry.tag, 2, true) + Number(entry.type, 2, true) +
+            Number(entry.count, 4, true) + Number(entry.value, 4, true);
   }
-  return tiff.replace(place + entry.size(), 2, Number(orientation, 2, true));
+  tiff += Number(0, 4, true);
+  for (int i = 0; i < 3; ++i) tiff += Number(8, 2, true);
+  return tiff + rgb;
 }
 
 }  // namespace atelier::trainer::testing

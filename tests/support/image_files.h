@@ -1,4 +1,4 @@
-// Image files with what OpenCV does not write: EXIF orientations.
+// Image files with what OpenCV does not write: orientations.
 #pragma once
 
 #include <string>
@@ -9,12 +9,14 @@ namespace atelier::trainer::testing {
 std::string ExifData(int orientation);
 
 // The bytes of a file, with the orientation put in: an APP1 segment, an eXIf
-// chunk, an EXIF chunk of an extended WebP, a TIFF's own tag (which has to be
-// there).
+// chunk, an EXIF chunk of an extended WebP.
 std::string TurnedJpeg(std::string jpeg, int orientation);
 std::string TurnedPng(std::string png, int orientation);
 std::string TurnedWebp(const std::string& webp, int width, int height,
                        int orientation);
-std::string TurnedTiff(std::string tiff, int orientation);
+
+// An uncompressed TIFF of three bytes a pixel that has the orientation.
+std::string TurnedTiff(const std::string& rgb, int width, int height,
+                       int orientation);
 
 }  // namespace atelier::trainer::testing

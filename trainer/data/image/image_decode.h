@@ -6,9 +6,10 @@
 // pictures the first is taken.
 //
 // Deviations: 16-bit grey is cut to 8 bits like colour, where Pillow clips it
-// at 255 and makes nearly everything white; CMYK is off by at most 2 of 255 in
-// rounding; premultiplied colours of a TIFF stay so; a grey PNG's colour key is
-// no alpha.
+// at 255 and makes nearly everything white; CMYK is off by one of 255 in
+// rounding; a TIFF's orientation is one like others', where Pillow turns TIFFs
+// by itself; premultiplied colours of a TIFF stay so; a grey PNG's colour key
+// is no alpha.
 #pragma once
 
 #include <string>

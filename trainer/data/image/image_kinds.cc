@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -123,6 +124,17 @@ absl::StatusOr<ImageHeader> ReadJpegHeader(const ImageBytes& bytes) {
 
 namespace {
 
+// Writers that leave out what the last sample is mean alpha.
+bool HasTiffAlpha(const TiffDirectory& directory) {
+  constexpr int64_t kUnspecified = 0;
+  const std::optional<int64_t> extra = directory.Value(kTiffExtraSamples);
+  if (extra.has_value()) return *extra != kUnspecified;
+  constexpr int64_t kRgb = 2;
+  const int64_t samples = directory.Value(kTiffSamplesPerPixel).value_or(1);
+  const int64_t colours = directory.Value(kTiffPhotometric).value_or(kRgb);
+  return colours == kRgb ? samples == 4 : colours < kRgb && samples == 2;
+}
+
 // Looks for the EXIF chunk of an extended WebP, which stands behind the
 // picture.
 int WebpOrientation(const ImageBytes& bytes) {
@@ -214,9 +226,8 @@ absl::StatusOr<ImageHeader> ReadTiffHeader(const ImageBytes& bytes) {
   ImageHeader header;
   header.size = {side(kTiffWidth), side(kTiffHeight)};
   header.orientation = OrientationOf(directory);
-  constexpr int64_t kUnspecified = 0;
-  header.has_alpha =
-      directory.Value(kTiffExtraSamples).value_or(kUnspecified) != kUnspecified;
+  header.has_alpha = HasTiffAlpha(directory);
+  if (directory.end() > bytes.size()) return TruncatedImage();
   const bool has_tiles = directory.Value(kTiffTileOffsets).has_value();
   const std::vector<int64_t> offsets =
       directory.Values(has_tiles ? kTiffTileOffsets : kTiffStripOffsets);

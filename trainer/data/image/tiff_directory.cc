@@ -1,6 +1,8 @@
 #include "trainer/data/image/tiff_directory.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -15,10 +17,15 @@ constexpr int kByte = 1;
 constexpr int kShort = 3;
 constexpr int kLong = 4;
 
+// Bytes of a value; 0 for types that there are none of.
 int TiffTypeBytes(int type) {
-  if (type == kByte) return 1;
-  if (type == kShort) return 2;
-  return type == kLong ? 4 : 0;
+  constexpr std::array<int, 13> kBytes = {0, 1, 1, 2, 4, 8, 1,
+                                          1, 2, 4, 8, 4, 8};
+  return type >= 0 && type < std::ssize(kBytes) ? kBytes[type] : 0;
+}
+
+bool IsWholeNumber(int type) {
+  return type == kByte || type == kShort || type == kLong;
 }
 
 }  // namespace
@@ -46,10 +53,12 @@ absl::StatusOr<TiffDirectory> TiffDirectory::Read(const ImageBytes& bytes,
     Entry entry;
     entry.type = static_cast<int>(directory.Number(table, at + 2, 2));
     entry.count = directory.Number(table, at + 4, 4);
-    const bool fits = entry.count * TiffTypeBytes(entry.type) <= 4;
+    const int64_t length = entry.count * TiffTypeBytes(entry.type);
+    const bool fits = length <= 4;
     entry.place = fits ? start + 2 + 12 * i + 8
                        : base + directory.Number(table, at + 8, 4);
     directory.entries_[tag] = entry;
+    directory.end_ = std::max(directory.end_, entry.place + length);
   }
   return directory;
 }
@@ -67,8 +76,8 @@ int64_t TiffDirectory::Number(const std::string& bytes, size_t at,
 std::vector<int64_t> TiffDirectory::Values(TiffTag tag) const {
   const auto found = entries_.find(tag);
   if (found == entries_.end()) return {};
+  if (!IsWholeNumber(found->second.type)) return {};
   const int size = TiffTypeBytes(found->second.type);
-  if (size == 0) return {};
   const int64_t count = std::min(found->second.count, kMaxValues);
   const std::string bytes = bytes_.Read(found->second.place, count * size);
   std::vector<int64_t> values;

@@ -22,8 +22,10 @@ namespace atelier::trainer {
 enum TiffTag : int {
   kTiffWidth = 256,
   kTiffHeight = 257,
+  kTiffPhotometric = 262,
   kTiffStripOffsets = 273,
   kTiffOrientation = 274,
+  kTiffSamplesPerPixel = 277,
   kTiffStripByteCounts = 279,
   kTiffTileOffsets = 324,
   kTiffTileByteCounts = 325,
@@ -46,6 +48,8 @@ class TiffDirectory {
   // first as `is_little` says.
   std::optional<int64_t> PlaceOfShort(TiffTag tag) const;
   bool is_little() const { return is_little_; }
+  // Where the last of the values ends.
+  int64_t end() const { return end_; }
 
  private:
   struct Entry {
@@ -60,6 +64,7 @@ class TiffDirectory {
 
   const ImageBytes& bytes_;
   bool is_little_;
+  int64_t end_ = 0;
   std::map<int, Entry> entries_;
 };
 

@@ -94,16 +94,20 @@ TEST_F(ImageDecodeTest, OrientationsAreAppliedWhereAskedForOnly) {
       {0, 1, 2, 3, 4, 5}, {2, 1, 0, 5, 4, 3}, {5, 4, 3, 2, 1, 0},
       {3, 4, 5, 0, 1, 2}, {0, 3, 1, 4, 2, 5}, {3, 0, 4, 1, 5, 2},
       {5, 2, 4, 1, 3, 0}, {2, 5, 1, 4, 0, 3}};
-  for (const char* name : {"a.png", "a.tif", "a.webp"}) {
-    const std::string path = dir_.File(name);
-    ASSERT_TRUE(
-        cv::imwrite(path, NumberedPixels(), {cv::IMWRITE_WEBP_QUALITY, 101}));
-    const std::string bytes = testing::ReadBytes(path);
-    for (int o = 1; o <= 8; ++o) {
-      const std::string turned =
-          path == dir_.File("a.png")   ? testing::TurnedPng(bytes, o)
-          : path == dir_.File("a.tif") ? testing::TurnedTiff(bytes, o)
-                                       : testing::TurnedWebp(bytes, 3, 2, o);
+  std::string pixels;
+  for (const int value : upright[0]) {
+    pixels.append(3, static_cast<char>(value));
+  }
+  ASSERT_TRUE(cv::imwrite(dir_.File("a.png"), NumberedPixels()));
+  ASSERT_TRUE(cv::imwrite(dir_.File("a.webp"), NumberedPixels(),
+                          {cv::IMWRITE_WEBP_QUALITY, 101}));
+  const std::string png = testing::ReadBytes(dir_.File("a.png"));
+  const std::string webp = testing::ReadBytes(dir_.File("a.webp"));
+  for (int o = 1; o <= 8; ++o) {
+    for (const auto& [name, turned] :
+         {std::pair("a.png", testing::TurnedPng(png, o)),
+          std::pair("a.webp", testing::TurnedWebp(webp, 3, 2, o)),
+          std::pair("a.tif", testing::TurnedTiff(pixels, 3, 2, o))}) {
       DecodeOptions options;
       const auto stored = DecodeImageContents(turned, name, options);
       ASSERT_TRUE(stored.ok()) << stored.status();

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "gtest/gtest.h"
+#include "opencv2/core.hpp"
 
 #include "trainer/data/image/pil_resize.h"
 
@@ -67,6 +68,31 @@ TEST(ImageTransformTest, LanczosEqualsPillowWhenOneSideGrows) {
                               139, 99,  87,  159, 140, 120, 187, 150, 91}));
 }
 
+// Made with Pillow 13.0.0: Image.resize(size, Image.BOX).
+TEST(ImageTransformTest, BoxEqualsPillow) {
+  EXPECT_EQ(
+      Channel(ResizeBox(Pattern(13, 9), 5, 4), 2),
+      (std::vector<int>{150, 166, 139, 112, 128, 124, 156, 101, 147, 135,
+                        128, 103, 121, 97,  115, 153, 142, 131, 142, 152}));
+  EXPECT_EQ(Channel(ResizeBox(Pattern(5, 4), 8, 7), 0),
+            (std::vector<int>{0,   0,   37,  74,  74,  111, 148, 148, 0,   0,
+                              37,  74,  74,  111, 148, 148, 91,  91,  135, 179,
+                              179, 223, 11,  11,  182, 182, 233, 28,  28,  79,
+                              130, 130, 182, 182, 233, 28,  28,  79,  130, 130,
+                              17,  17,  75,  133, 133, 191, 249, 249, 17,  17,
+                              75,  133, 133, 191, 249, 249}));
+}
+
+TEST(ImageTransformTest, OneChannelIsResizedAsEachOfThree) {
+  const cv::Mat image = Pattern(13, 9);
+  cv::Mat blue;
+  cv::extractChannel(image, blue, 2);
+  const cv::Mat small = ResizeLanczos(blue, 5, 4);
+  ASSERT_EQ(small.type(), CV_8UC1);
+  EXPECT_EQ(std::vector<int>(small.begin<uint8_t>(), small.end<uint8_t>()),
+            Channel(ResizeLanczos(image, 5, 4), 2));
+}
+
 TEST(ImageTransformTest, ShrinkingAveragesAreasAndEnlargingIsLanczos) {
   const cv::Mat image = Pattern(8, 8);
   const cv::Mat half = ResizeImage(image, {4, 4}, "");
@@ -81,10 +107,11 @@ TEST(ImageTransformTest, ShrinkingAveragesAreasAndEnlargingIsLanczos) {
 
 TEST(ImageTransformTest, EveryInterpolationHasItsOwnResult) {
   std::set<std::vector<int>> results;
-  for (const char* name : {"lanczos", "nearest", "bilinear", "cubic", "area"}) {
+  for (const char* name :
+       {"lanczos", "nearest", "bilinear", "cubic", "area", "box"}) {
     results.insert(Channel(ResizeImage(Pattern(16, 12), {10, 7}, name), 0));
   }
-  EXPECT_EQ(results.size(), 5u);
+  EXPECT_EQ(results.size(), 6u);
   EXPECT_EQ(Channel(ResizeImage(Pattern(9, 9), {5, 5}, "linear"), 0),
             Channel(ResizeImage(Pattern(9, 9), {5, 5}, "bilinear"), 0));
 }
