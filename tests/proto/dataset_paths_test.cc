@@ -76,6 +76,29 @@ TEST_F(DatasetPathsTest, MetadataStandsForImages) {
               IsEmpty());
 }
 
+TEST_F(DatasetPathsTest, JsonIsLookedThroughAsTomlIs) {
+  Write("cats/1.png", "");
+  Write("d.json", R"({"datasets": [{"subsets": [
+      {"image_dir": "cats", "conditioning_data_dir": "masks"}]}]})");
+  v1::DatasetOptions dataset;
+  dataset.set_dataset_config(dir_.File("d.json"));
+  EXPECT_THAT(Messages(CheckDatasetPaths(dataset)),
+              ElementsAre(dir_.File("d.json") + ": conditioning_data_dir is " +
+                          dir_.File("masks") + ", which is no folder"));
+  Write("d.json", "{\"datasets\": [");
+  EXPECT_THAT(Messages(CheckDatasetPaths(dataset)),
+              ElementsAre(HasSubstr("is not JSON")));
+}
+
+TEST_F(DatasetPathsTest, ImagesOfAMetadataFileNeedNoNamedSubFolders) {
+  Write("train/1.jpg", "");
+  v1::DatasetOptions dataset;
+  dataset.set_train_data_dir(dir_.File("train"));
+  EXPECT_FALSE(CheckDatasetPaths(dataset).empty());
+  dataset.set_in_json("/meta.json");
+  EXPECT_THAT(CheckDatasetPaths(dataset), IsEmpty());
+}
+
 TEST_F(DatasetPathsTest, TrainFolderNeedsNamedSubFoldersWithImages) {
   std::filesystem::create_directories(dir_.File("train/cats"));
   EXPECT_THAT(FolderProblems(), ElementsAre(HasSubstr("10_cat")));

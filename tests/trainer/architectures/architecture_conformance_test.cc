@@ -122,6 +122,35 @@ TEST_P(ArchitectureConformance, LoadsWhatItExported) {
   EXPECT_TRUE(LossOf(model).equal(LossOf(again)));
 }
 
+TEST_P(ArchitectureConformance, AMaskWeighsEachCellOfTheLoss) {
+  const Model model = LoadTiny(source_);
+  const int64_t channels = model.vae->config().latent_channels;
+  const BatchRng rng{7, 0, 0};
+  const Tensor target = rng.Normal(RngPurpose::kNoise, {2, channels, 6, 10});
+  const Tensor prediction =
+      rng.Normal(RngPurpose::kLatentSample, target.sizes());
+  const NoiseLevels levels = model.recipe->SampleNoiseLevels(target, rng);
+  const auto loss = [&](const Tensor& output, const Tensor& mask) {
+    return model.recipe->Loss(output, target, levels, torch::ones({2}), mask)
+        .item<float>();
+  };
+  const Tensor ones = torch::ones({2, 1, 48, 80});
+  const float whole = loss(prediction, {});
+  EXPECT_GT(whole, 0);
+  EXPECT_FLOAT_EQ(loss(prediction, ones), whole);
+  // The mean counts masked cells as well.
+  EXPECT_FLOAT_EQ(loss(prediction, ones / 4), whole / 4);
+  EXPECT_EQ(loss(prediction, ones * 0), 0);
+  // What is masked is not looked at, whether the mask is of pixels or of cells.
+  Tensor left = ones.clone();
+  left.slice(3, 40, 80).zero_();
+  Tensor changed = prediction.clone();
+  changed.slice(3, 5, 10).add_(100);
+  EXPECT_EQ(loss(changed, left), loss(prediction, left));
+  EXPECT_EQ(loss(changed, torch::avg_pool2d(left, 8)), loss(prediction, left));
+  EXPECT_NE(loss(changed, {}), whole);
+}
+
 TEST_P(ArchitectureConformance, LearnsOneBatch) {
   Model model = LoadTiny(source_);
   torch::optim::AdamW optimizer(model.denoiser->parameters(), 2e-3);
