@@ -1,10 +1,9 @@
 #include "trainer/data/latent_cache.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <atomic>
+#include <chrono>
 #include <map>
-#include <numeric>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,52 +11,45 @@
 
 #include "proto/cc/status_macros.h"
 #include "trainer/checkpoint/atomic_file.h"
+#include "trainer/checkpoint/sha256.h"
+#include "trainer/data/background_writer.h"
 #include "trainer/data/batch_maker.h"
 #include "trainer/data/image/image_decode.h"
-#include "trainer/data/image/image_header.h"
 #include "trainer/data/image/image_transform.h"
-#include "trainer/data/latent_file.h"
+#include "trainer/data/latent_store.h"
 #include "trainer/data/ordered_pipeline.h"
-#include "trainer/tensor/random_tensor.h"
 
 namespace atelier::trainer {
 namespace {
 
-// One image in one orientation on its way through the cache.
-struct Variant {
-  LatentVariant key;
-  std::string path;  // of the file
-  Tensor moments;    // from disk; undefined: not there
-  Tensor pixels;     // [3, H, W], where moments are not there
-};
-
-struct CachedImage {
-  int64_t image = 0;
-  std::string sha256;
-  std::vector<Variant> variants;  // upright, mirrored
-  std::vector<std::string> warnings;
-};
-
 using Chunk = std::vector<CachedImage>;
+using Clock = std::chrono::steady_clock;
 
-bool IsOnDisk(const CachedImage& image) {
-  return std::all_of(image.variants.begin(), image.variants.end(),
-                     [](const Variant& v) { return v.moments.defined(); });
+// Images that wait for the disk.
+constexpr size_t kMostWaitingWrites = 64;
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 }  // namespace
 
 // Makes one cache. Images of one shape stand together in chunks of the batch
-// size; threads read and decode chunks while the encoder works. A chunk that is
-// not wholly on disk is encoded whole, so that its numbers do not depend on
-// what was there.
+// size; threads read and decode chunks while the encoder works, and another
+// writes what it made. A chunk that is not wholly on disk is encoded whole
+// (without what npz files have), so that its numbers do not depend on what was
+// there.
 class LatentCaching {
  public:
   LatentCaching(const DatasetIndex& index, const BucketLayout& layout,
                 const LatentCacheOptions& options, const EncodeImages& encode)
-      : index_(index), layout_(layout), options_(options), encode_(encode) {}
+      : index_(index),
+        layout_(layout),
+        options_(options),
+        encode_(encode),
+        store_(index, layout, options) {}
 
   absl::StatusOr<std::unique_ptr<LatentCache>> Make() {
+    const Clock::time_point start = Clock::now();
     cv::setNumThreads(1);
     cache_.reset(new LatentCache());
     cache_->latents_.resize(index_.images.size());
@@ -68,14 +60,17 @@ class LatentCaching {
         [&](int64_t number) { return Prepare(plan[number]); });
     const auto total = static_cast<int64_t>(index_.images.size());
     int64_t done = 0;
-    for (size_t i = 0; i < plan.size(); ++i) {
+    for (const std::vector<int64_t>& images : plan) {
       ASSIGN_OR_RETURN(Chunk chunk, chunks.Take());
+      RETURN_IF_ERROR(CheckTrust(images, &chunk));
       RETURN_IF_ERROR(Finish(std::move(chunk)));
-      done += static_cast<int64_t>(plan[i].size());
+      done += static_cast<int64_t>(images.size());
       if (options_.progress) {
         RETURN_IF_ERROR(options_.progress(done, total));
       }
     }
+    RETURN_IF_ERROR(writer_.Finish());
+    cache_->report_.seconds = SecondsSince(start);
     return std::move(cache_);
   }
 
@@ -104,149 +99,169 @@ class LatentCaching {
     std::vector<std::string> contents;
     bool is_complete = true;
     for (int64_t number : images) {
-      CachedImage& image = chunk.emplace_back(Describe(number));
-      RETURN_IF_ERROR(LookUp(&image, &contents.emplace_back()));
+      CachedImage& image = chunk.emplace_back(store_.Describe(number));
+      RETURN_IF_ERROR(
+          store_.LookUp(trusts_npz_, &image, &contents.emplace_back()));
       is_complete = is_complete && IsOnDisk(image);
     }
     for (size_t i = 0; !is_complete && i < chunk.size(); ++i) {
-      RETURN_IF_ERROR(Decode(contents[i], &chunk[i]));
+      if (chunk[i].is_from_npz) continue;
+      RETURN_IF_ERROR(Decode(std::move(contents[i]), &chunk[i]));
     }
     return chunk;
   }
 
-  CachedImage Describe(int64_t number) const {
-    const DatasetImage& entry = index_.images[number];
-    const SubsetOptions& subset = index_.subset_of(entry);
-    const Placement& placement = layout_.placements[number];
-    CachedImage image;
-    image.image = number;
-    for (int flipped = 0; flipped <= (subset.flip_aug ? 1 : 0); ++flipped) {
-      Variant& variant = image.variants.emplace_back();
-      variant.key = {.resized = placement.resized,
-                     .bucket = placement.bucket,
-                     .interpolation = subset.resize_interpolation,
-                     .flipped = flipped == 1,
-                     .encoder_digest = options_.encoder_digest,
-                     .latent_scale = options_.latent_scale};
-      variant.path = LatentFilePath(entry.path, variant.key, options_.folder);
-    }
-    return image;
-  }
-
-  // Fills the moments that are on disk. Reads the image's contents unless the
-  // files are to be trusted.
-  absl::Status LookUp(CachedImage* image, std::string* contents) const {
-    if (!options_.to_disk) return absl::OkStatus();
-    if (!options_.skip_check) {
-      ASSIGN_OR_RETURN(*contents, ReadFile(index_.images[image->image].path));
-      image->sha256 = Sha256Of(*contents);
-    }
-    for (Variant& variant : image->variants) {
-      absl::StatusOr<Tensor> moments =
-          ReadLatentFile(variant.path, variant.key, image->sha256);
-      if (moments.ok()) {
-        variant.moments = *std::move(moments);
-      } else if (!absl::IsNotFound(moments.status())) {
-        image->warnings.push_back(absl::StrCat(moments.status().message(),
-                                               "; the image is encoded again"));
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Decode(std::string& contents, CachedImage* image) const {
+  // `contents` of the image's file; empty: they are read.
+  absl::Status Decode(std::string contents, CachedImage* image) const {
     const DatasetImage& entry = index_.images[image->image];
-    if (auto size = ReadImageSize(entry.path); !size.ok()) {
-      return AddContext(size.status(), entry.path);
-    }
     if (contents.empty()) {
       ASSIGN_OR_RETURN(contents, ReadFile(entry.path));
       if (options_.to_disk) image->sha256 = Sha256Of(contents);
     }
-    ASSIGN_OR_RETURN(const cv::Mat decoded,
-                     DecodeImageBytes(contents, entry.path));
+    DecodeOptions options;
+    options.exif_orientation = index_.dataset_of(entry).exif_orientation;
+    ASSIGN_OR_RETURN(const DecodedImage image_file,
+                     DecodeImageContents(contents, entry.path, options));
+    const cv::Mat& decoded = image_file.rgb;
     RETURN_IF_ERROR(CheckUnchanged(entry, {decoded.cols, decoded.rows}));
-    for (Variant& variant : image->variants) {
+    for (CachedVariant& variant : image->variants) {
       Augmentation augmentation;
       augmentation.flip = variant.key.flipped;
       variant.pixels = TransformImage(decoded, layout_.placements[image->image],
                                       variant.key.interpolation, augmentation);
     }
-    contents.clear();
+    return absl::OkStatus();
+  }
+
+  // The first image whose latents are taken on trust is encoded for comparison.
+  // Where it differs, no latents are trusted and the chunk is prepared anew.
+  absl::Status CheckTrust(const std::vector<int64_t>& images, Chunk* chunk) {
+    const auto trusted = std::find_if(
+        chunk->begin(), chunk->end(),
+        [](const CachedImage& image) { return image.is_on_trust; });
+    if (trusted == chunk->end()) return absl::OkStatus();
+    if (!has_checked_trust_ && !options_.skip_check) {
+      has_checked_trust_ = true;
+      RETURN_IF_ERROR(CompareWithEncoder(*trusted));
+    }
+    if (trusts_npz_) return absl::OkStatus();
+    ASSIGN_OR_RETURN(*chunk, Prepare(images));
+    return absl::OkStatus();
+  }
+
+  absl::Status CompareWithEncoder(const CachedImage& trusted) {
+    Chunk probe = {store_.Describe(trusted.image)};
+    probe[0].variants.resize(1);
+    RETURN_IF_ERROR(Decode("", &probe[0]));
+    RETURN_IF_ERROR(EncodeVariant(0, &probe));
+    if (CanBeDrawnFrom(trusted.variants[0].latents,
+                       probe[0].variants[0].moments)) {
+      return absl::OkStatus();
+    }
+    trusts_npz_ = false;
+    cache_->report_.warnings.push_back(absl::StrCat(
+        index_.images[trusted.image].path,
+        ": the latents in its npz file are not what the autoencoder makes of "
+        "it; no npz file that sd-scripts wrote is used, images are encoded "
+        "again"));
     return absl::OkStatus();
   }
 
   // Encodes what is missing, keeps it on disk, and draws the latents.
   absl::Status Finish(Chunk chunk) {
-    const bool is_encoded = chunk.front().variants.front().pixels.defined();
-    (is_encoded ? cache_->report_.encoded : cache_->report_.read_from_disk) +=
-        static_cast<int64_t>(chunk.size());
     const size_t variants = chunk.front().variants.size();
-    for (size_t v = 0; is_encoded && v < variants; ++v) {
+    for (size_t v = 0; v < variants; ++v) {
       RETURN_IF_ERROR(EncodeVariant(v, &chunk));
     }
     for (CachedImage& image : chunk) {
-      for (size_t v = 0; v < variants; ++v) {
-        std::vector<Tensor>& latents =
-            v == 0 ? cache_->latents_ : cache_->flipped_;
-        latents[image.image] =
-            SampleMoments(image.variants[v].moments, options_.seed, 0,
-                          image.image, static_cast<uint32_t>(v));
-      }
-      auto& warnings = cache_->report_.warnings;
-      warnings.insert(warnings.end(), image.warnings.begin(),
-                      image.warnings.end());
+      Count(image);
+      for (size_t v = 0; v < variants; ++v) Draw(v, &image);
+      RETURN_IF_ERROR(Keep(std::move(image)));
     }
     return absl::OkStatus();
   }
 
+  void Count(const CachedImage& image) {
+    LatentCacheReport& report = cache_->report_;
+    const bool is_encoded = image.variants.front().pixels.defined();
+    ++(is_encoded ? report.encoded : report.read_from_disk);
+    report.read_from_npz += image.is_from_npz ? 1 : 0;
+    report.taken_on_trust += image.is_on_trust ? 1 : 0;
+    report.warnings.insert(report.warnings.end(), image.warnings.begin(),
+                           image.warnings.end());
+  }
+
+  void Draw(size_t v, CachedImage* image) {
+    CachedVariant& variant = image->variants[v];
+    variant.pixels = Tensor();
+    if (!variant.latents.defined()) {
+      variant.latents = SampleMoments(variant.moments, options_.seed, 0,
+                                      image->image, static_cast<uint32_t>(v));
+      if (options_.to_disk && options_.writes_npz) {
+        variant.latents = ThroughNpz(*options_.npz, variant.latents);
+      }
+    }
+    (v == 0 ? cache_->latents_ : cache_->flipped_)[image->image] =
+        variant.latents;
+  }
+
+  absl::Status Keep(CachedImage image) {
+    if (!options_.to_disk || IsOnDisk(image)) return absl::OkStatus();
+    return writer_.Add(
+        [this, image = std::move(image)] { return store_.Save(image); });
+  }
+
+  // The images of the chunk that were decoded.
   absl::Status EncodeVariant(size_t v, Chunk* chunk) {
+    std::vector<CachedImage*> decoded;
     std::vector<Tensor> pixels;
     for (CachedImage& image : *chunk) {
-      pixels.push_back(std::move(image.variants[v].pixels));
+      if (!image.variants[v].pixels.defined()) continue;
+      decoded.push_back(&image);
+      pixels.push_back(image.variants[v].pixels);
     }
-    const Tensor images = torch::stack(pixels);
-    ASSIGN_OR_RETURN(Tensor moments, encode_(images));
+    if (decoded.empty()) return absl::OkStatus();
+    const Clock::time_point start = Clock::now();
+    ASSIGN_OR_RETURN(Tensor moments, encode_(torch::stack(pixels)));
     moments = moments.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-    const ImageSize bucket = chunk->front().variants[v].key.bucket;
-    if (moments.dim() != 4 || moments.size(0) != images.size(0) ||
-        moments.size(1) % 2 != 0 ||
-        moments.size(2) != bucket.height / options_.latent_scale ||
-        moments.size(3) != bucket.width / options_.latent_scale) {
-      return absl::InternalError(absl::StrCat(
-          "the encoder made moments of another shape than a batch of ",
-          images.size(0), " pictures of ", bucket.width, "x", bucket.height,
-          " has"));
-    }
-    for (size_t i = 0; i < chunk->size(); ++i) {
-      RETURN_IF_ERROR(Keep((*chunk)[i], v, moments[static_cast<int64_t>(i)]));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Keep(CachedImage& image, size_t v, const Tensor& moments) {
-    Variant& variant = image.variants[v];
-    const bool was_on_disk = variant.moments.defined();
-    variant.moments = moments;
-    if (!moments.isfinite().all().item<bool>()) {
+    cache_->report_.encoder_seconds += SecondsSince(start);
+    RETURN_IF_ERROR(CheckShape(moments, decoded.size(),
+                               decoded.front()->variants[v].key.bucket));
+    for (size_t i = 0; i < decoded.size(); ++i) {
+      CachedVariant& variant = decoded[i]->variants[v];
+      variant.moments = moments[static_cast<int64_t>(i)];
+      if (variant.moments.isfinite().all().item<bool>()) continue;
       return absl::OutOfRangeError(absl::StrCat(
-          index_.images[image.image].path,
+          index_.images[decoded[i]->image].path,
           ": its latents are not finite; set no_half_vae, or look at the "
           "autoencoder"));
     }
-    if (!options_.to_disk || was_on_disk) return absl::OkStatus();
-    const std::string folder =
-        std::filesystem::path(variant.path).parent_path().string();
-    if (cleaned_.insert(folder).second) RemovePartials(folder);
-    return WriteLatentFile(variant.path, moments.clone(), image.sha256);
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckShape(const Tensor& moments, size_t images,
+                          ImageSize bucket) const {
+    if (moments.dim() == 4 && moments.size(0) == static_cast<int64_t>(images) &&
+        moments.size(1) % 2 == 0 &&
+        moments.size(2) == bucket.height / options_.latent_scale &&
+        moments.size(3) == bucket.width / options_.latent_scale) {
+      return absl::OkStatus();
+    }
+    return absl::InternalError(absl::StrCat(
+        "the encoder made moments of another shape than a batch of ", images,
+        " pictures of ", bucket.width, "x", bucket.height, " has"));
   }
 
   const DatasetIndex& index_;
   const BucketLayout& layout_;
   const LatentCacheOptions& options_;
   const EncodeImages& encode_;
+  LatentStore store_;
   std::unique_ptr<LatentCache> cache_;
-  std::set<std::string> cleaned_;  // folders without leftovers of dead writers
+  std::atomic<bool> trusts_npz_ = true;
+  bool has_checked_trust_ = false;
+  // Ends first: it uses the store.
+  BackgroundWriter writer_{kMostWaitingWrites};
 };
 
 absl::StatusOr<std::unique_ptr<LatentCache>> LatentCache::Make(
@@ -257,17 +272,6 @@ absl::StatusOr<std::unique_ptr<LatentCache>> LatentCache::Make(
 
 Tensor LatentCache::Latents(int64_t image, bool flipped) const {
   return (flipped ? flipped_ : latents_)[image];
-}
-
-Tensor SampleMoments(const Tensor& moments, uint64_t seed, int64_t epoch,
-                     int64_t image, uint32_t index) {
-  const std::vector<Tensor> parts = moments.chunk(2, 0);
-  const Tensor deviation = (parts[1].clamp(-30, 20) * 0.5).exp();
-  const BatchRng rng{seed, static_cast<uint64_t>(epoch),
-                     static_cast<uint64_t>(image)};
-  const Tensor noise = rng.Normal(RngPurpose::kLatentSample,
-                                  parts[0].unsqueeze(0).sizes(), index)[0];
-  return (parts[0] + deviation * noise).contiguous();
 }
 
 }  // namespace atelier::trainer

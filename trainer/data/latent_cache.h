@@ -4,11 +4,14 @@
 // What is kept on disk are the moments of the posterior (mean and log
 // variance), so that a file serves every seed; a latent is drawn from them when
 // it is loaded, with the noise stream (seed, kLatentSample, 0, image).
+// sd-scripts' files, read and on request written, keep the latent that was
+// drawn first (latent_store.h).
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +19,8 @@
 
 #include "trainer/data/batch_sampler.h"
 #include "trainer/data/dataset_index.h"
+#include "trainer/data/latent_draw.h"
+#include "trainer/data/latent_npz.h"
 #include "trainer/tensor/torch.h"
 
 namespace atelier::trainer {
@@ -28,9 +33,17 @@ using EncodeImages =
 struct LatentCacheOptions {
   uint64_t seed = 0;
   int vae_batch_size = 1;
-  int threads = 0;  // that decode images beside the encoder
+  // That read and decode images beside the encoder; 0: its own does. At most
+  // one a core is started.
+  int threads = 0;
   bool to_disk = false;
-  // Where files go. Empty: `.atelier_latents` in the folder of each image.
+  // sd-scripts' files of this architecture, which are reused where they fit;
+  // none: it has none. Those that do not say which encoder made them are
+  // compared with it for one image, unless skip_check is set.
+  std::optional<LatentNpzFormat> npz;
+  bool writes_npz = false;  // in place of files of our own; needs `npz`
+  // Where files of our own go. Empty: `.atelier_latents` in the folder of each
+  // image.
   std::string folder;
   // Trust a file that has the image's name, without reading the image.
   bool skip_check = false;
@@ -44,8 +57,12 @@ struct LatentCacheOptions {
 
 struct LatentCacheReport {
   int64_t encoded = 0;
-  int64_t read_from_disk = 0;
+  int64_t read_from_disk = 0;  // those of npz files among them
+  int64_t read_from_npz = 0;
+  int64_t taken_on_trust = 0;  // from npz files that do not name their image
   std::vector<std::string> warnings;
+  double seconds = 0;
+  double encoder_seconds = 0;  // of those, what the encoder took
 };
 
 class LatentCache {
@@ -73,11 +90,5 @@ class LatentCache {
   std::vector<Tensor> flipped_;
   LatentCacheReport report_;
 };
-
-// A sample of the posterior: mean + exp(log variance / 2) * noise, the log
-// variance held in [-30, 20]. `index` tells draws of one image apart (a
-// mirrored one takes 1). Shapes: moments [2C, h, w]; returns [C, h, w].
-Tensor SampleMoments(const Tensor& moments, uint64_t seed, int64_t epoch,
-                     int64_t image, uint32_t index = 0);
 
 }  // namespace atelier::trainer

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raised whenever decoding, resizing or the file's contents change.
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr char kFolder[] = ".atelier_latents";
 constexpr char kTensor[] = "moments";
 constexpr char kImageDigest[] = "image_sha256";
@@ -33,15 +33,19 @@ bool HasShape(const Tensor& moments, const LatentVariant& variant) {
 
 }  // namespace
 
+std::string VariantDigest(const LatentVariant& variant) {
+  return Sha256Of(absl::StrCat(
+      kVersion, "\n", variant.resized.width, "x", variant.resized.height, "\n",
+      variant.bucket.width, "x", variant.bucket.height, "\n",
+      variant.interpolation, "\n", variant.flipped, "\n",
+      variant.encoder_digest, variant.exif_orientation ? "\nupright" : ""));
+}
+
 std::string LatentFilePath(const std::string& image_path,
                            const LatentVariant& variant,
                            const std::string& folder) {
   const fs::path image = image_path;
-  std::string identity =
-      absl::StrCat(kVersion, "\n", variant.resized.width, "x",
-                   variant.resized.height, "\n", variant.bucket.width, "x",
-                   variant.bucket.height, "\n", variant.interpolation, "\n",
-                   variant.flipped, "\n", variant.encoder_digest);
+  std::string identity = VariantDigest(variant);
   if (!folder.empty()) {
     absl::StrAppend(&identity, "\n",
                     fs::absolute(image).parent_path().string());

@@ -26,7 +26,11 @@ struct LatentVariant {
   bool flipped = false;
   std::string encoder_digest;
   int latent_scale = 8;
+  bool exif_orientation = false;
 };
+
+// Digest (hexadecimal) of all that, and of the version of this code.
+std::string VariantDigest(const LatentVariant& variant);
 
 // Path of the file. `folder` empty: `.atelier_latents` beside the image;
 // otherwise names tell images of equal names in different folders apart.

@@ -97,7 +97,8 @@ std::vector<std::string> CaptionPaths(const std::string& image,
   return paths;
 }
 
-// The caption file of an image; empty where there is none.
+}  // namespace
+
 std::string FindCaptionFile(const std::string& image,
                             const std::string& extension) {
   for (const std::string& path : CaptionPaths(image, extension)) {
@@ -106,8 +107,6 @@ std::string FindCaptionFile(const std::string& image,
   }
   return "";
 }
-
-}  // namespace
 
 absl::StatusOr<std::string> ReadCaptionFile(const std::string& path,
                                             bool enable_wildcard) {

@@ -2,98 +2,21 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <set>
-#include <system_error>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include "proto/cc/status_macros.h"
-#include "trainer/checkpoint/checkpoint_source.h"
-#include "trainer/checkpoint/safetensors_writer.h"
-#include "trainer/checkpoint/sha256.h"
-#include "trainer/data/caption.h"
+#include "trainer/checkpoint/atomic_file.h"
+#include "trainer/data/text_file.h"
 
 namespace atelier::trainer {
 namespace {
 
-namespace fs = std::filesystem;
-
-// Of what is stored: changes when older files must not be used any more.
-constexpr char kFormat[] = "2";
-constexpr char kTextFolder[] = ".atelier_text";
-constexpr char kCaptionKey[] = "caption_sha256";
-constexpr char kPlacesKey[] = "places";  // undefined ones have no tensor
-constexpr size_t kMostPlaces = 64;
-
-// The option that lets captions of a subset change from step to step; empty:
-// none does.
-std::string WhatChanges(const CaptionOptions& options) {
-  if (options.shuffle) return "shuffle_caption";
-  if (options.enable_wildcard) return "enable_wildcard";
-  if (options.tag_dropout_rate > 0) return "caption_tag_dropout_rate";
-  if (options.token_warmup_step > 0) return "token_warmup_step";
-  return "";
-}
-
-std::string FixedText(CaptionOptions options, const std::string& caption) {
-  options.dropout_rate = 0;
-  options.dropout_every_n_epochs = 0;
-  StreamCaptionRandom unused(Rng(0, RngPurpose::kCaption, 0, 0));
-  return ProcessCaption(options, caption, CaptionMoment(), unused);
-}
-
-std::string PathOf(const FixedCaption& caption, const std::string& encoders) {
-  Sha256 digest;
-  digest.Update(kFormat);
-  digest.Update(encoders);
-  digest.Update(caption.text);
-  return absl::StrCat(caption.folder, "/", digest.Finish(), ".safetensors");
-}
-
-// Errors: NOT_FOUND where there is none; DATA_LOSS for one that is damaged.
-absl::StatusOr<std::vector<Tensor>> ReadRows(const std::string& path,
-                                             const std::string& text) {
-  std::error_code error;
-  if (!fs::exists(path, error)) return absl::NotFoundError(path);
-  ASSIGN_OR_RETURN(const auto source, OpenCheckpoint(path));
-  const auto& metadata = source->metadata();
-  const auto found = metadata.find(kCaptionKey);
-  if (found == metadata.end() || found->second != Sha256Of(text)) {
-    return absl::DataLossError(absl::StrCat(path, ": not of this caption"));
-  }
-  const auto places = metadata.find(kPlacesKey);
-  size_t count = 0;
-  if (places == metadata.end() || !absl::SimpleAtoi(places->second, &count) ||
-      count > kMostPlaces) {
-    return absl::DataLossError(absl::StrCat(path, ": no number of places"));
-  }
-  std::vector<Tensor> rows(count);
-  for (const auto& [name, info] : source->index()) {
-    size_t place = 0;
-    if (!absl::SimpleAtoi(name, &place) || place >= count) {
-      return absl::DataLossError(absl::StrCat(path, ": unexpected ", name));
-    }
-    ASSIGN_OR_RETURN(const Tensor tensor, source->Read(name));
-    rows[place] = tensor.clone();
-  }
-  return rows;
-}
-
-absl::Status WriteRows(const std::string& path, const std::string& text,
-                       const std::vector<Tensor>& rows) {
-  std::error_code error;
-  fs::create_directories(fs::path(path).parent_path(), error);
-  std::map<std::string, Tensor> tensors;
-  for (size_t place = 0; place < rows.size(); ++place) {
-    if (rows[place].defined()) tensors[absl::StrCat(place)] = rows[place];
-  }
-  const auto saved = WriteSafetensors(
-      path, tensors,
-      {{kCaptionKey, Sha256Of(text)}, {kPlacesKey, absl::StrCat(rows.size())}});
-  return saved.status();
-}
+// bf16 has 8 bits, and errors grow from layer to layer.
+constexpr double kMostTextError = 0.1;
 
 absl::Status CheckFiniteRows(const std::vector<Tensor>& rows,
                              const std::string& text) {
@@ -107,35 +30,25 @@ absl::Status CheckFiniteRows(const std::vector<Tensor>& rows,
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<std::vector<FixedCaption>> FixedCaptions(
-    const DatasetIndex& index) {
-  std::vector<FixedCaption> captions;
-  std::set<std::string> known;
-  const auto add = [&](const std::string& text, const DatasetImage& image) {
-    if (!known.insert(text).second) return;
-    const fs::path folder = fs::path(image.path).parent_path() / kTextFolder;
-    captions.push_back({text, folder.string()});
-  };
-  for (const DatasetImage& image : index.images) {
-    const SubsetOptions& subset = index.subset_of(image);
-    const std::string what = WhatChanges(subset.caption);
-    if (!what.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "cache_text_encoder_outputs needs captions that stay the same, but ",
-          what, " of the subset ",
-          subset.image_dir.empty() ? subset.metadata_file : subset.image_dir,
-          " changes them; leave out one of the two"));
-    }
-    add(FixedText(subset.caption, image.caption), image);
-    if (subset.caption.dropout_rate > 0 ||
-        subset.caption.dropout_every_n_epochs > 0) {
-      add("", image);
+// Whether rows are what the encoders gave, but for the rounding of half
+// precision.
+bool AreAlike(const std::vector<Tensor>& rows,
+              const std::vector<Tensor>& encoded) {
+  if (rows.size() != encoded.size()) return false;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!rows[i].defined() || !encoded[i].defined()) continue;
+    const Tensor expected = encoded[i].to(torch::kCPU, torch::kFloat64);
+    if (rows[i].sizes() != expected.sizes()) return false;
+    const Tensor difference = rows[i].to(torch::kFloat64) - expected;
+    if (difference.norm().item<double>() >
+        kMostTextError * expected.norm().item<double>()) {
+      return false;
     }
   }
-  return captions;
+  return true;
 }
+
+}  // namespace
 
 // The work of TextCache::Make.
 class TextCaching {
@@ -146,8 +59,8 @@ class TextCaching {
 
   absl::StatusOr<std::unique_ptr<TextCache>> Run() {
     for (const FixedCaption& caption : captions_) {
-      if (options_.to_disk && TakeFromDisk(caption)) continue;
-      waiting_.push_back(&caption);
+      ASSIGN_OR_RETURN(const bool is_there, TakeFromDisk(caption));
+      if (!is_there) waiting_.push_back(&caption);
     }
     RETURN_IF_ERROR(Report());
     const auto batch = static_cast<size_t>(std::max(1, options_.batch_size));
@@ -160,19 +73,69 @@ class TextCaching {
   }
 
  private:
-  bool TakeFromDisk(const FixedCaption& caption) {
-    const std::string path = PathOf(caption, options_.encoder_digest);
-    absl::StatusOr<std::vector<Tensor>> rows = ReadRows(path, caption.text);
+  // Files of the chosen format go first.
+  absl::StatusOr<bool> TakeFromDisk(const FixedCaption& caption) {
+    if (!options_.to_disk) return false;
+    if (options_.writes_npz) {
+      ASSIGN_OR_RETURN(const bool is_there, TakeNpz(caption));
+      return is_there || TakeOwn(caption);
+    }
+    if (TakeOwn(caption)) return true;
+    return TakeNpz(caption);
+  }
+
+  bool TakeOwn(const FixedCaption& caption) {
+    absl::StatusOr<std::vector<Tensor>> rows = ReadTextFile(
+        TextFilePath(caption, options_.encoder_digest), caption.text);
     if (!rows.ok()) {
-      if (!absl::IsNotFound(rows.status())) {
-        cache_->report_.warnings.push_back(
-            absl::StrCat(rows.status().message(), "; it is made again"));
-      }
+      WarnOf(rows.status());
       return false;
     }
     cache_->rows_[caption.text] = *std::move(rows);
     ++cache_->report_.read_from_disk;
     return true;
+  }
+
+  absl::StatusOr<bool> TakeNpz(const FixedCaption& caption) {
+    if (!options_.npz.has_value()) return false;
+    absl::StatusOr<NpzText> found = ReadTextNpz(
+        *options_.npz, caption, options_.encoder_digest, options_.skip_check);
+    if (!found.ok()) {
+      WarnOf(found.status());
+      return false;
+    }
+    if (!found->is_proven) {
+      ASSIGN_OR_RETURN(const bool is_trusted, Trust(caption.text, found->rows));
+      if (!is_trusted) return false;
+      ++cache_->report_.taken_on_trust;
+    }
+    cache_->rows_[caption.text] = std::move(found->rows);
+    ++cache_->report_.read_from_npz;
+    ++cache_->report_.read_from_disk;
+    return true;
+  }
+
+  void WarnOf(const absl::Status& failure) {
+    if (absl::IsNotFound(failure)) return;
+    cache_->report_.warnings.push_back(
+        absl::StrCat(failure.message(), "; it is made again"));
+  }
+
+  // Whether files that prove nothing are used: the first one's caption is
+  // encoded for comparison.
+  absl::StatusOr<bool> Trust(const std::string& text,
+                             const std::vector<Tensor>& rows) {
+    if (options_.skip_check) return true;
+    if (trusts_npz_.has_value()) return *trusts_npz_;
+    ASSIGN_OR_RETURN(const std::vector<Tensor> encoded, encode_({text}));
+    trusts_npz_ = AreAlike(rows, encoded);
+    if (!*trusts_npz_) {
+      cache_->report_.warnings.push_back(absl::StrCat(
+          "the npz file of the caption `", text,
+          "` does not hold what the text encoders make of it; no npz file that "
+          "sd-scripts wrote is used, captions are encoded again"));
+    }
+    return *trusts_npz_;
   }
 
   absl::Status EncodeBatch(absl::Span<const FixedCaption* const> batch) {
@@ -189,14 +152,34 @@ class TextCaching {
                                         : Tensor());
       }
       RETURN_IF_ERROR(CheckFiniteRows(rows, texts[i]));
-      if (options_.to_disk) {
-        const std::string path = PathOf(*batch[i], options_.encoder_digest);
-        RETURN_IF_ERROR(WriteRows(path, texts[i], rows));
-      }
+      RETURN_IF_ERROR(Save(*batch[i], rows));
       cache_->rows_[texts[i]] = std::move(rows);
       ++cache_->report_.encoded;
     }
     return absl::OkStatus();
+  }
+
+  absl::Status Save(const FixedCaption& caption,
+                    const std::vector<Tensor>& rows) {
+    if (!options_.to_disk) return absl::OkStatus();
+    if (options_.writes_npz && options_.npz.has_value()) {
+      for (const CaptionedFile& image : caption.images)
+        CleanBeside(image.image);
+      ASSIGN_OR_RETURN(
+          const bool is_written,
+          WriteTextNpz(*options_.npz, caption, options_.encoder_digest, rows));
+      if (is_written) return absl::OkStatus();
+    }
+    const std::string path = TextFilePath(caption, options_.encoder_digest);
+    CleanBeside(path);
+    return WriteTextFile(path, caption.text, rows);
+  }
+
+  // Removes what dead writers left in a file's folder, once.
+  void CleanBeside(const std::string& path) {
+    const std::string folder =
+        std::filesystem::path(path).parent_path().string();
+    if (cleaned_.insert(folder).second) RemovePartials(folder);
   }
 
   absl::Status Report() {
@@ -209,6 +192,8 @@ class TextCaching {
   const TextCacheOptions& options_;
   const EncodeCaptions& encode_;
   std::vector<const FixedCaption*> waiting_;
+  std::optional<bool> trusts_npz_;  // none: not looked at yet
+  std::set<std::string> cleaned_;
   std::unique_ptr<TextCache> cache_{new TextCache()};
 };
 

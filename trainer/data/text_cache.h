@@ -1,25 +1,23 @@
 // Outputs of text encoders for every caption of a dataset, encoded once before
 // training, in memory and optionally on disk.
 //
-//   FOLDER/DIGEST.safetensors     tensors `0`, `1`, … of one caption; their
-//                                 places, undefined ones too, are counted in
-//                                 the metadata
-//
-// DIGEST covers the caption's bytes and everything else that the outputs depend
-// on, so an entry cannot go stale.
+// Files on disk are our own (text_file.h), or sd-scripts' where the encoders
+// have such a file and a caption is encoded as it was written (text_npz.h).
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "trainer/data/dataset_index.h"
+#include "trainer/data/fixed_captions.h"
+#include "trainer/data/text_npz.h"
 #include "trainer/tensor/torch.h"
 
 namespace atelier::trainer {
@@ -32,6 +30,12 @@ using EncodeCaptions = std::function<absl::StatusOr<std::vector<Tensor>>(
 struct TextCacheOptions {
   int batch_size = 1;
   bool to_disk = false;
+  // sd-scripts' files, which are reused where they fit; none: the encoders have
+  // none. Those that do not say which encoders made them are compared with
+  // these for one caption, unless skip_check is set.
+  std::optional<TextNpzFormat> npz;
+  bool writes_npz = false;  // in place of our own where that is possible
+  bool skip_check = false;
   // Part of every file's name: digest of encoders and of the options they read.
   std::string encoder_digest;
   // Called after each batch; a status that is not OK ends the caching with it.
@@ -40,23 +44,11 @@ struct TextCacheOptions {
 
 struct TextCacheReport {
   int64_t encoded = 0;
-  int64_t read_from_disk = 0;
+  int64_t read_from_disk = 0;  // those of npz files among them
+  int64_t read_from_npz = 0;
+  int64_t taken_on_trust = 0;  // from npz files that do not name their caption
   std::vector<std::string> warnings;
 };
-
-// A caption as the encoders will see it, and the folder for its file.
-struct FixedCaption {
-  std::string text;
-  std::string folder;  // `.atelier_text` beside the first image that has it
-};
-
-// Every caption that training on this dataset can ask for, each once; the empty
-// one is among them where captions are dropped.
-//
-// Errors: INVALID_ARGUMENT naming the subset and the option that makes its
-// captions change from step to step.
-absl::StatusOr<std::vector<FixedCaption>> FixedCaptions(
-    const DatasetIndex& index);
 
 class TextCache {
  public:

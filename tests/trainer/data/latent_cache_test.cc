@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "tests/trainer/data/scanned_dataset.h"
+#include "tests/trainer/data/latent_cache_fixture.h"
 #include "trainer/data/loader.h"
 
 namespace atelier::trainer {
@@ -14,60 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-class LatentCacheTest : public ::testing::Test {
- protected:
-  LatentCacheTest() {
-    options_.seed = 3;
-    options_.vae_batch_size = 2;
-    options_.encoder_digest = "encoder one";
-    data_.subset().flip_aug = true;
-    data_.Scan();
-  }
-
-  // Two latent channels: means of red and green over each cell; the deviation
-  // is e^-1.
-  absl::StatusOr<Tensor> Encode(const Tensor& images) {
-    encoded_ += images.size(0);
-    const Tensor mean = torch::avg_pool2d(images, 8).slice(1, 0, 2);
-    return torch::cat({mean, torch::full_like(mean, -2)}, 1);
-  }
-
-  absl::StatusOr<std::unique_ptr<LatentCache>> Make() {
-    encoded_ = 0;
-    return LatentCache::Make(data_.index, data_.layout, options_,
-                             [this](const Tensor& x) { return Encode(x); });
-  }
-
-  std::vector<Tensor> LatentsOf(const LatentCache& cache) {
-    std::vector<Tensor> all;
-    for (size_t i = 0; i < data_.index.images.size(); ++i) {
-      all.push_back(cache.Latents(static_cast<int64_t>(i), false));
-      all.push_back(cache.Latents(static_cast<int64_t>(i), true));
-    }
-    return all;
-  }
-
-  void ExpectSame(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-    ASSERT_EQ(a.size(), b.size());
-    for (size_t i = 0; i < a.size(); ++i) {
-      EXPECT_TRUE(torch::equal(a[i], b[i])) << "latents " << i;
-    }
-  }
-
-  std::vector<fs::path> Files() {
-    std::vector<fs::path> files;
-    for (const auto& entry :
-         fs::directory_iterator(data_.folder() + "/.atelier_latents")) {
-      files.push_back(entry.path());
-    }
-    return files;
-  }
-
-  testing::ScannedDataset data_;
-  LatentCacheOptions options_;
-  int64_t encoded_ = 0;
-};
+using testing::LatentCacheTest;
 
 TEST_F(LatentCacheTest, LatentsHaveTheBucketsShapeAndDoNotDependOnThreads) {
   const auto alone = Make();
@@ -204,17 +151,6 @@ TEST_F(LatentCacheTest, TheLoaderHandsOutCachedLatents) {
     saw_flipped |= torch::equal(batch->latents[0], flipped);
   }
   EXPECT_TRUE(saw_flipped);
-}
-
-TEST(SampleMomentsTest, NoiseHasThePosteriorsDeviation) {
-  const Tensor moments = torch::cat(
-      {torch::full({1, 64, 64}, 3.0), torch::full({1, 64, 64}, -1.0)});
-  const Tensor latents = SampleMoments(moments, 1, 0, 5);
-  EXPECT_NEAR(latents.mean().item<double>(), 3, 0.05);
-  EXPECT_NEAR(latents.std().item<double>(), std::exp(-0.5), 0.03);
-  EXPECT_TRUE(torch::equal(latents, SampleMoments(moments, 1, 0, 5)));
-  EXPECT_FALSE(torch::equal(latents, SampleMoments(moments, 1, 0, 6)));
-  EXPECT_FALSE(torch::equal(latents, SampleMoments(moments, 1, 0, 5, 1)));
 }
 
 }  // namespace

@@ -8,13 +8,11 @@
 #include "gtest/gtest.h"
 
 #include "tests/support/temp_dir.h"
-#include "tests/trainer/data/scanned_dataset.h"
 
 namespace atelier::trainer {
 namespace {
 
 namespace fs = std::filesystem;
-using ::atelier::trainer::testing::ScannedDataset;
 using ::testing::HasSubstr;
 
 class TextCacheTest : public ::testing::Test {
@@ -106,33 +104,6 @@ TEST_F(TextCacheTest, OutputsThatAreNotFiniteNameTheCaption) {
   const auto cache = Make();
   EXPECT_TRUE(absl::IsOutOfRange(cache.status()));
   EXPECT_THAT(std::string(cache.status().message()), HasSubstr("a cat"));
-}
-
-TEST(FixedCaptionsTest, AreWhatTheEncodersWillSee) {
-  ScannedDataset data;
-  data.subset().caption.prefix = "photo of";
-  data.subset().caption.dropout_rate = 0.5;
-  data.Scan();
-  const auto captions = FixedCaptions(data.index);
-  ASSERT_TRUE(captions.ok()) << captions.status();
-  bool has_empty = false;
-  for (const FixedCaption& caption : *captions) {
-    has_empty = has_empty || caption.text.empty();
-    EXPECT_TRUE(caption.text.empty() || caption.text.starts_with("photo of "))
-        << caption.text;
-    EXPECT_THAT(caption.folder, HasSubstr(".atelier_text"));
-  }
-  EXPECT_TRUE(has_empty);
-}
-
-TEST(FixedCaptionsTest, NameTheOptionThatChangesThem) {
-  ScannedDataset data;
-  data.subset().caption.shuffle = true;
-  data.Scan();
-  const auto captions = FixedCaptions(data.index);
-  EXPECT_TRUE(absl::IsInvalidArgument(captions.status()));
-  EXPECT_THAT(std::string(captions.status().message()),
-              HasSubstr("shuffle_caption"));
 }
 
 }  // namespace

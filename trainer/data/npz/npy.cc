@@ -128,15 +128,18 @@ absl::StatusOr<Header> TakeHeader(absl::string_view& bytes) {
 
 // Bytes of the elements; nothing where the number overflows.
 std::optional<uint64_t> BytesOf(const Header& header) {
-  uint64_t bytes = torch::elementSize(header.type);
+  int64_t bytes = static_cast<int64_t>(torch::elementSize(header.type));
+  bool is_empty = false;
   for (const int64_t size : header.shape) {
-    const auto factor = static_cast<uint64_t>(size);
-    if (factor != 0 && bytes > std::numeric_limits<uint64_t>::max() / factor) {
+    is_empty = is_empty || size == 0;
+    // LibTorch multiplies the other sizes of an empty array too.
+    const int64_t factor = std::max<int64_t>(size, 1);
+    if (bytes > std::numeric_limits<int64_t>::max() / factor) {
       return std::nullopt;
     }
     bytes *= factor;
   }
-  return bytes;
+  return is_empty ? 0 : static_cast<uint64_t>(bytes);
 }
 
 }  // namespace
@@ -149,10 +152,6 @@ absl::StatusOr<Tensor> ParseNpy(absl::string_view bytes) {
                                  " bytes, which does not fit its shape"));
   }
   if (header.is_fortran) std::reverse(header.shape.begin(), header.shape.end());
-  // An empty array may claim any other sizes; LibTorch multiplies them.
-  if (bytes.empty()) {
-    for (int64_t& size : header.shape) size = std::min<int64_t>(size, 1);
-  }
   Tensor tensor =
       torch::empty(header.shape, torch::TensorOptions().dtype(header.type));
   if (!bytes.empty()) {

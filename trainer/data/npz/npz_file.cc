@@ -180,6 +180,12 @@ bool NpzFile::Has(absl::string_view name) const {
   return directory_.entries.contains(NpzEntryName(name));
 }
 
+std::vector<std::string> NpzFile::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, place] : directory_.entries) names.push_back(name);
+  return names;
+}
+
 absl::StatusOr<std::string> NpzFile::Unpack(const std::string& entry) const {
   const ZipEntry& place = directory_.entries.at(entry);
   const auto fail = [&](absl::string_view what) {

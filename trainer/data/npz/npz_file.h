@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -23,6 +24,8 @@ class NpzFile {
   static absl::StatusOr<NpzFile> Open(const std::string& path);
 
   bool Has(absl::string_view name) const;
+  // Of its entries.
+  std::vector<std::string> names() const;
   // Of the archive. numpy writes none and drops it when it writes the file
   // again.
   const std::string& comment() const { return directory_.comment; }
