@@ -46,12 +46,19 @@ class FluxConditioner : public Conditioner {
   Conditioning Condition(const EncodedText& text,
                          absl::Span<const ImageGeometry> geometry,
                          const BatchRng* rng) override;
+  // Source: sd-scripts' `_flux_te.npz` files.
+  std::string TextFileSuffix() const override { return "_flux_te.npz"; }
+  absl::StatusOr<EncodedText> FromTextFile(
+      const TextArrays& arrays, const std::string& caption) const override;
+  TextArrays ToTextFile(const EncodedText& text,
+                        const std::string& caption) const override;
   // Nothing to do: what is not trained keeps no activations.
   void SetGradientCheckpointing(bool /*enabled*/) override {}
   void ReleaseFrozen() override;
 
  private:
   Tensor EncodeClip(absl::Span<const std::string> captions);
+  Tensor MaskOf(const std::string& caption) const;  // [1, L]
 
   FluxTextEncoders encoders_;
   FluxTextOptions options_;

@@ -10,6 +10,12 @@ constexpr char kPromptStart[] = " <Prompt Start> ";
 
 }  // namespace
 
+std::string WithSystemPrompt(const std::string& system_prompt,
+                             const std::string& caption) {
+  if (system_prompt.empty()) return caption;
+  return absl::StrCat(system_prompt, kPromptStart, caption);
+}
+
 std::vector<TextEncoder> Gemma2Conditioner::TextEncoders() const {
   if (encoder_.is_empty()) return {};
   return {{"text_encoder1", encoder_.ptr()}};
@@ -17,11 +23,9 @@ std::vector<TextEncoder> Gemma2Conditioner::TextEncoders() const {
 
 EncodedText Gemma2Conditioner::Encode(absl::Span<const std::string> captions,
                                       EncoderChoice choice) {
-  if (options_.system_prompt.empty()) return EncodeNegative(captions, choice);
   std::vector<std::string> prompts;
   for (const std::string& caption : captions) {
-    prompts.push_back(
-        absl::StrCat(options_.system_prompt, kPromptStart, caption));
+    prompts.push_back(WithSystemPrompt(options_.system_prompt, caption));
   }
   return EncodeNegative(prompts, choice);
 }

@@ -17,6 +17,10 @@ struct Gemma2TextOptions {
   std::string system_prompt;  // stands before captions; empty: nothing does
 };
 
+// The text that is encoded for a caption.
+std::string WithSystemPrompt(const std::string& system_prompt,
+                             const std::string& caption);
+
 // The context is the input of Gemma's last layer, without the final norm. Gemma
 // is never trained.
 class Gemma2Conditioner : public Conditioner {
@@ -39,6 +43,12 @@ class Gemma2Conditioner : public Conditioner {
   Conditioning Condition(const EncodedText& text,
                          absl::Span<const ImageGeometry> geometry,
                          const BatchRng* rng) override;
+  // Source: sd-scripts' `_lumina_te.npz` files.
+  std::string TextFileSuffix() const override { return "_lumina_te.npz"; }
+  absl::StatusOr<EncodedText> FromTextFile(
+      const TextArrays& arrays, const std::string& caption) const override;
+  TextArrays ToTextFile(const EncodedText& text,
+                        const std::string& caption) const override;
   // Nothing to do: what is not trained keeps no activations.
   void SetGradientCheckpointing(bool /*enabled*/) override {}
   void ReleaseFrozen() override { encoder_ = nullptr; }

@@ -8,7 +8,6 @@ namespace atelier::trainer::sd3 {
 namespace {
 
 constexpr int64_t kClipGPad = 0;
-constexpr int64_t kTokensOfT5 = 256;
 // Rows of zeros that stand for T5 in a model without it.
 constexpr int64_t kRowsWithoutT5 = 77;
 
@@ -82,12 +81,14 @@ void Sd3Conditioner::EncodeClip(ClipTextEncoder& encoder, const Tensor& ids,
       encoder.Project(ClipTextModel::PoolAtEnd(rows, last, end));
 }
 
+int64_t Sd3Conditioner::LengthOfT5() const {
+  return options_.t5xxl_max_token_length > 0 ? options_.t5xxl_max_token_length
+                                             : kTokensOfT5;
+}
+
 Tensor Sd3Conditioner::EncodeT5(absl::Span<const std::string> captions) const {
-  const int64_t length = options_.t5xxl_max_token_length > 0
-                             ? options_.t5xxl_max_token_length
-                             : kTokensOfT5;
   const SentencePieceRows tokens =
-      EncodeRows(*tokenizers_.t5, captions, T5Frame(length));
+      EncodeRows(*tokenizers_.t5, captions, T5Frame(LengthOfT5()));
   const torch::Device device = DeviceOf(*encoders_.t5.encoder);
   return encoders_.t5.encoder->forward(
       tokens.ids.to(device),

@@ -16,6 +16,9 @@
 
 namespace atelier::trainer::sd3 {
 
+// Length of a T5 row without t5xxl_max_token_length.
+inline constexpr int64_t kTokensOfT5 = 256;
+
 // The places of EncodedText.
 enum TextPlace {
   kClipLHidden,  // [B, 77, 768] the input of the last layer, without final norm
@@ -69,6 +72,12 @@ class Sd3Conditioner : public Conditioner {
   Conditioning Condition(const EncodedText& text,
                          absl::Span<const ImageGeometry> geometry,
                          const BatchRng* rng) override;
+  // Source: sd-scripts' `_sd3_te.npz` files.
+  std::string TextFileSuffix() const override { return "_sd3_te.npz"; }
+  absl::StatusOr<EncodedText> FromTextFile(
+      const TextArrays& arrays, const std::string& caption) const override;
+  TextArrays ToTextFile(const EncodedText& text,
+                        const std::string& caption) const override;
   void SetGradientCheckpointing(bool enabled) override;
   void ReleaseFrozen() override;
 
@@ -78,6 +87,10 @@ class Sd3Conditioner : public Conditioner {
   void EncodeClip(ClipTextEncoder& encoder, const Tensor& ids,
                   TextPlace hidden_place, EncodedText& text) const;
   Tensor EncodeT5(absl::Span<const std::string> captions) const;
+  int64_t LengthOfT5() const;
+  Tensor MaskOfT5(const std::string& caption) const;
+  absl::Status ReadClips(const TextArrays& arrays, const std::string& caption,
+                         EncodedText& text) const;
   Tensor DrawCrops(int64_t batch, const BatchRng& rng) const;
 
   TextEncoderSet encoders_;
