@@ -39,13 +39,12 @@ bool HoldsImages(const fs::path& folder) {
   return static_cast<bool>(error);
 }
 
-// `10_ana cat`: repeats of at least 1, then the class tokens.
+// `10_ana cat`: repeats of at least 1, then the class tokens, which may lack.
 bool IsSubsetName(const std::string& name) {
   const std::vector<absl::string_view> parts =
       absl::StrSplit(name, absl::MaxSplits('_', 1));
   int repeats = 0;
-  return parts.size() == 2 && absl::SimpleAtoi(parts[0], &repeats) &&
-         repeats >= 1;
+  return absl::SimpleAtoi(parts[0], &repeats) && repeats >= 1;
 }
 
 class DatasetFileCheck {

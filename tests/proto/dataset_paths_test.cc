@@ -106,6 +106,8 @@ TEST_F(DatasetPathsTest, TrainFolderNeedsNamedSubFoldersWithImages) {
   EXPECT_THAT(FolderProblems(), ElementsAre(HasSubstr("hold no images")));
   Write("train/2_cats/1.jpg", "");
   EXPECT_THAT(FolderProblems(), IsEmpty());
+  std::filesystem::rename(dir_.File("train/2_cats"), dir_.File("train/2"));
+  EXPECT_THAT(FolderProblems(), IsEmpty());
 }
 
 }  // namespace
