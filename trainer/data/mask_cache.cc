@@ -38,6 +38,7 @@ absl::StatusOr<Tensor> ReadCells(const DatasetIndex& index,
   ASSIGN_OR_RETURN(const DecodedImage decoded,
                    DecodeImageFile(image.path, DecodingOf(index, image)));
   ASSIGN_OR_RETURN(const cv::Mat mask, ReadMask(index, image, decoded));
+  if (mask.empty()) return Tensor();
   return AverageCells(
       TransformMask(mask, layout.placements[number],
                     index.subset_of(image).resize_interpolation, {}),

@@ -12,7 +12,7 @@
 
 namespace atelier::trainer {
 
-// In pixels of the image as it is stored.
+// In pixels of the image as it is trained.
 struct Face {
   int center_x = 0;
   int center_y = 0;
