@@ -132,15 +132,9 @@ Tensor DdpmRecipe::Loss(const Tensor& prediction, const Tensor& target,
 absl::StatusOr<Tensor> DdpmRecipe::Preview(Denoiser& denoiser,
                                            const PreviewRequest& request,
                                            torch::Device device) const {
-  SamplerOptions sampling;
-  sampling.prediction_type = options_.prediction_type;
-  sampling.schedule = schedule_;
-  sampling.steps = request.steps;
-  // Without signal in the last timestep, sampling has to start there.
-  sampling.spacing = options_.zero_terminal_snr  ? TimestepSpacing::kTrailing
-                     : request.sampler == "ddim" ? TimestepSpacing::kLeading
-                                                 : TimestepSpacing::kLinspace;
-  return DrawPreview(denoiser, request, sampling, {latent_channels_, device});
+  return DrawPreview(denoiser, request,
+                     PreviewSampling(options_, schedule_, request),
+                     {latent_channels_, device});
 }
 
 std::vector<std::string> DdpmRecipe::Samplers() const {

@@ -11,6 +11,24 @@ constexpr int kSideStep = 8;  // one latent cell
 
 }  // namespace
 
+SamplerOptions PreviewSampling(const DiffusionOptions& options,
+                               const NoiseSchedule& schedule,
+                               const PreviewRequest& request) {
+  const bool is_ddim = request.sampler == "ddim";
+  SamplerOptions sampling;
+  sampling.steps = request.steps;
+  sampling.prediction_type = options.prediction_type;
+  sampling.schedule = schedule;
+  sampling.spacing = is_ddim || request.sampler == "pndm"
+                         ? TimestepSpacing::kLeading
+                         : TimestepSpacing::kLinspace;
+  if (options.zero_terminal_snr) sampling.spacing = TimestepSpacing::kTrailing;
+  sampling.steps_offset = 0;
+  sampling.clip_sample = true;
+  sampling.set_alpha_to_one = is_ddim;
+  return sampling;
+}
+
 absl::StatusOr<Tensor> DrawPreview(Denoiser& denoiser,
                                    const PreviewRequest& request,
                                    const SamplerOptions& sampling,

@@ -8,6 +8,13 @@
 
 namespace atelier::trainer {
 
+// A sampler as sd-scripts sets it up: clean latents clipped to [-1, 1] where
+// the sampler can, timesteps from 0 on. Deviation: with zero_terminal_snr the
+// steps are spaced backwards from the last timestep, which has no signal.
+SamplerOptions PreviewSampling(const DiffusionOptions& options,
+                               const NoiseSchedule& schedule,
+                               const PreviewRequest& request);
+
 struct PreviewTarget {
   int64_t latent_channels;
   torch::Device device;

@@ -1,5 +1,5 @@
 // DPM-Solver++(2M), midpoint form; the first and the last step are of first
-// order.
+// order. The plan is DpmPlan.
 //
 // Source: Lu et al., "DPM-Solver++", 2022, algorithm 2.
 #pragma once
@@ -8,7 +8,6 @@
 
 namespace atelier::trainer {
 
-SamplerPlan Dpmpp2mPlan(const SamplerOptions& options);
 Tensor Dpmpp2mSample(const SamplerOptions& options, const SamplerPlan& plan,
                      const Tensor& x, const SamplerCalls& calls);
 

@@ -27,9 +27,9 @@ struct SamplerOptions {
   NoiseSchedule schedule;  // not read by flow samplers
   TimestepSpacing spacing = TimestepSpacing::kLeading;
   int64_t steps_offset = 1;       // added to leading timesteps
-  bool karras_sigmas = false;     // not read by ddim
-  bool clip_sample = false;       // ddim: clean latents clipped to [-1, 1]
-  bool set_alpha_to_one = false;  // ddim: the last step ends without noise
+  bool karras_sigmas = false;     // not read by ddim and pndm
+  bool clip_sample = false;       // ddim, heun: clean latents within [-1, 1]
+  bool set_alpha_to_one = false;  // ddim, pndm: the end has no noise at all
 
   // Flow samplers.
   double flow_shift = 1;
@@ -40,7 +40,7 @@ struct SamplerOptions {
 // The steps of one run, noisiest first.
 struct SamplerPlan {
   std::vector<double> timesteps;  // what the denoiser is told, 0..1000
-  std::vector<double> sigmas;     // one more, the last 0; empty for ddim
+  std::vector<double> sigmas;     // one more; empty for ddim and pndm
   double initial_scale = 1;       // standard normal noise is multiplied by it
 };
 

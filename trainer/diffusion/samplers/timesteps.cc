@@ -125,6 +125,12 @@ SamplerPlan EulerPlan(const SamplerOptions& options) {
   return plan;
 }
 
+AncestralLevels SplitAncestral(double from, double to) {
+  const double up =
+      std::sqrt(to * to * (from * from - to * to) / (from * from));
+  return {std::sqrt(to * to - up * up), up};
+}
+
 Tensor DenoisedAt(const SamplerOptions& options, const SamplerCalls& calls,
                   const Tensor& x, double sigma, double timestep) {
   const double alpha = 1 / std::sqrt(sigma * sigma + 1);

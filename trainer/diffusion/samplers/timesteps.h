@@ -45,6 +45,14 @@ std::vector<double> TimestepsOfSigmas(const std::vector<double>& table,
 // and a last 0.
 SamplerPlan EulerPlan(const SamplerOptions& options);
 
+// How an ancestral sampler goes from one noise level to the next: down by the
+// denoiser to below it, then up by fresh noise; up² + down² = to².
+struct AncestralLevels {
+  double down;
+  double up;
+};
+AncestralLevels SplitAncestral(double from, double to);
+
 // The clean latents that the denoiser sees in `x` = original + sigma * noise.
 Tensor DenoisedAt(const SamplerOptions& options, const SamplerCalls& calls,
                   const Tensor& x, double sigma, double timestep);
