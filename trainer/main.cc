@@ -9,10 +9,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
+#include "trainer/dataset_check/check_dataset.h"
 #include "trainer/job/process_settings.h"
 #include "trainer/train/describe.h"
 #include "trainer/train/run_job.h"
 #include "trainer/worker/capabilities_to_proto.h"
+#include "trainer/worker/dataset_check_command.h"
 #include "trainer/worker/exit_code.h"
 #include "trainer/worker/run_alone.h"
 #include "trainer/worker/work.h"
@@ -25,6 +27,8 @@ constexpr char kUsage[] =
     Runs a job file with no daemon; events as JSON lines on standard output.
 atelier-trainer work --socket PATH --job ID --attempt N --token-file FILE --run-dir DIR
     Runs an attempt of a job under the daemon.
+atelier-trainer dataset-check --architecture NAME [--job FILE] [--out DIR] [--quick] [--option value…]
+    Looks at a dataset as training would; the report as JSON on standard output.
 atelier-trainer --describe | --version | --help
 
 Exit codes: 0 done, 64 invalid input, 70 internal error, 73 output cannot be written, 74 file cannot be
@@ -53,6 +57,15 @@ absl::Status Train(const RunRequest& request, EventSink& events,
   context.continue_from_newest_state = request.continue_from_newest_state;
   context.tokenizer_dir = TokenizerDir();
   return RunJob(request.spec, context, events, stop);
+}
+
+absl::StatusOr<std::string> Check(const DatasetCheckRequest& request) {
+  DatasetCheckOptions options;
+  options.picture_dir = request.picture_dir;
+  options.is_quick = request.is_quick;
+  options.tokenizer_dir = TokenizerDir();
+  options.progress = request.progress;
+  return CheckDataset(request.spec, options);
 }
 
 int FailUsage(const std::string& message) {
@@ -101,6 +114,7 @@ int Main(const std::vector<std::string>& arguments) {
   const std::string& command = arguments.front();
   if (command == "run") return RunAlone(rest, &Train);
   if (command == "work") return WorkCommand(rest);
+  if (command == "dataset-check") return DatasetCheckCommand(rest, &Check);
   if (command == "--describe") {
     std::cout << CapabilitiesJson(Describe()) << std::endl;
     return kExitOk;

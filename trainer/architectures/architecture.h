@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "trainer/architectures/caption_length.h"
 #include "trainer/architectures/model_options.h"
 #include "trainer/checkpoint/checkpoint_source.h"
 #include "trainer/job/image_geometry.h"
@@ -264,6 +265,7 @@ struct Architecture {
       const Model& model, const std::set<std::string>& trained);
   // The same as a Diffusers folder; null: save_model_as does not offer it.
   DiffusersExport (*export_diffusers)(const Model& model) = nullptr;
+  FindCaptionLengths caption_lengths = nullptr;
   std::string_view denoiser_name = "unet";  // of its optimizer group
   PreviewDefaults preview = {};
   // The place of a denoiser's parameter among the values of block_lr; null:

@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 
 #include "trainer/architectures/architecture.h"
+#include "trainer/architectures/components/caption_lengths.h"
 #include "trainer/architectures/components/export_transformer.h"
 #include "trainer/architectures/flux/model.h"
 #include "trainer/architectures/lumina2/model.h"
@@ -25,6 +26,7 @@ const Architecture kArchitectures[] = {
         .load = sd1::Load,
         .export_files = sd1::ExportFiles,
         .export_diffusers = sd1::ExportDiffusers,
+        .caption_lengths = ClipCaptionLengths,
         .modelspec_architecture = "stable-diffusion-v1",
         .modelspec_implementation = kStabilityImplementation,
         .latent_scale = 8,
@@ -36,6 +38,7 @@ const Architecture kArchitectures[] = {
         .load = sd2::Load,
         .export_files = sd2::ExportFiles,
         .export_diffusers = sd2::ExportDiffusers,
+        .caption_lengths = ClipCaptionLengths,
         .modelspec_architecture = "stable-diffusion-v2-512",
         .modelspec_implementation = kStabilityImplementation,
         .latent_scale = 8,
@@ -47,6 +50,7 @@ const Architecture kArchitectures[] = {
         .load = sdxl::Load,
         .export_files = sdxl::ExportFiles,
         .export_diffusers = sdxl::ExportDiffusers,
+        .caption_lengths = ClipCaptionLengths,
         .preview = {.width = 1024, .height = 1024},
         .block_of = sdxl::BlockOf,
         .blocks = sdxl::kBlocks,
@@ -60,6 +64,7 @@ const Architecture kArchitectures[] = {
         .detect = sd3::Detect,
         .load = sd3::Load,
         .export_files = sd3::ExportFiles,
+        .caption_lengths = sd3::CaptionLengths,
         .denoiser_name = "transformer",
         .preview = {.width = 512, .height = 512, .steps = 30, .cfg_scale = 7.5},
         .modelspec_architecture = "stable-diffusion-3-medium",
@@ -72,6 +77,7 @@ const Architecture kArchitectures[] = {
         .detect = flux::Detect,
         .load = flux::Load,
         .export_files = ExportTransformer,
+        .caption_lengths = flux::CaptionLengths,
         .denoiser_name = "transformer",
         .preview = {.steps = 20, .cfg_scale = 1, .size_multiple = 16},
         .modelspec_architecture = "flux-1-dev",
@@ -84,6 +90,7 @@ const Architecture kArchitectures[] = {
         .detect = lumina2::Detect,
         .load = lumina2::Load,
         .export_files = ExportTransformer,
+        .caption_lengths = lumina2::CaptionLengths,
         .denoiser_name = "transformer",
         .preview = {.width = 1024,
                     .height = 1024,

@@ -26,8 +26,11 @@ struct Batch {
   Tensor loss_weights;
   Tensor loss_mask;
   std::vector<int64_t> image_indices;  // places in the dataset's list of images
-  int64_t epoch = 0;                   // from 1
-  int64_t index_in_epoch = 0;          // from 0
+  // Images that could not be decoded and were left out: their rows are even
+  // pictures of weight 0.
+  std::vector<std::string> warnings;
+  int64_t epoch = 0;           // from 1
+  int64_t index_in_epoch = 0;  // from 0
 
   int64_t size() const { return static_cast<int64_t>(captions.size()); }
 };

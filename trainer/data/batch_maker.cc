@@ -76,6 +76,13 @@ Tensor MaskToTensor(const cv::Mat& mask) {
   return tensor;
 }
 
+// Whether a damaged file is to be left out; one that is gone or cannot be
+// reached is no damaged one.
+bool CanBeSkipped(const absl::Status& status,
+                  const BatchMakerOptions& options) {
+  return options.skip_corrupt_images && absl::IsDataLoss(status);
+}
+
 }  // namespace
 
 absl::Status CheckUnchanged(const DatasetImage& image, ImageSize decoded) {
@@ -161,6 +168,21 @@ absl::StatusOr<BatchMaker::Sample> BatchMaker::SampleOf(
   return sample;
 }
 
+BatchMaker::Sample BatchMaker::BlankSample(int64_t image,
+                                           const absl::Status& reason,
+                                           Batch* batch) const {
+  batch->warnings.push_back(
+      absl::StrCat("left out: ", std::string(reason.message())));
+  Sample sample;
+  if (latents_ != nullptr) {
+    sample.latents = latents_->Latents(image, false);
+  } else {
+    const ImageSize size = layout_.placements[image].bucket;
+    sample.pixels = torch::zeros({3, size.height, size.width}, torch::kFloat32);
+  }
+  return sample;
+}
+
 absl::StatusOr<Batch> BatchMaker::Make(const PlannedBatch& plan) const {
   Batch batch;
   batch.epoch = plan.position.epoch;
@@ -172,7 +194,13 @@ absl::StatusOr<Batch> BatchMaker::Make(const PlannedBatch& plan) const {
     const int64_t number = plan.images[i];
     const DatasetImage& image = index_.images[number];
     const Augmentation augmentation = AugmentationOf(plan, i);
-    ASSIGN_OR_RETURN(const Sample sample, SampleOf(number, augmentation));
+    double weight = image.loss_weight;
+    absl::StatusOr<Sample> made = SampleOf(number, augmentation);
+    if (!made.ok() && CanBeSkipped(made.status(), options_)) {
+      made = BlankSample(number, made.status(), &batch);
+      weight = 0;
+    }
+    ASSIGN_OR_RETURN(const Sample sample, std::move(made));
     if (sample.latents.defined()) {
       SetRow(sample.latents, i, size, &batch.latents);
     } else {
@@ -182,8 +210,7 @@ absl::StatusOr<Batch> BatchMaker::Make(const PlannedBatch& plan) const {
     batch.captions.push_back(CaptionOf(plan, i));
     batch.geometry.push_back(
         GeometryOf(image, layout_.placements[number], augmentation));
-    batch.loss_weights.data_ptr<float>()[i] =
-        static_cast<float>(image.loss_weight);
+    batch.loss_weights.data_ptr<float>()[i] = static_cast<float>(weight);
   }
   return batch;
 }

@@ -20,6 +20,9 @@ struct BatchMakerOptions {
   int64_t steps_per_epoch = 1;
   int64_t batches_per_step = 1;
   int64_t max_train_steps = 0;
+  // An image that cannot be decoded is left out of the loss with a warning, and
+  // no error.
+  bool skip_corrupt_images = false;
 };
 
 // Threads: any. What it makes depends on the plan and the seed alone.
@@ -30,7 +33,8 @@ class BatchMaker {
              const LatentCache* latents, const BatchMakerOptions& options)
       : index_(index), layout_(layout), latents_(latents), options_(options) {}
 
-  // Errors: DATA_LOSS for an image that cannot be decoded, naming it.
+  // Errors: DATA_LOSS for an image that cannot be decoded, naming it, unless
+  // they are skipped; NOT_FOUND for one that is gone.
   absl::StatusOr<Batch> Make(const PlannedBatch& plan) const;
 
  private:
@@ -42,6 +46,9 @@ class BatchMaker {
     Tensor mask;
   };
 
+  // What stands for an image that is left out; `reason` goes to the warnings.
+  Sample BlankSample(int64_t image, const absl::Status& reason,
+                     Batch* batch) const;
   std::string CaptionOf(const PlannedBatch& plan, int64_t sample) const;
   Augmentation AugmentationOf(const PlannedBatch& plan, int64_t sample) const;
   // Image and mask from their files.

@@ -4,6 +4,8 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -27,7 +29,8 @@ BatchMakerOptions MakerOptions(const LoaderOptions& options,
           .steps_per_epoch =
               CeilDivide(sampler.batches_per_epoch(), batches_per_step),
           .batches_per_step = batches_per_step,
-          .max_train_steps = options.max_train_steps};
+          .max_train_steps = options.max_train_steps,
+          .skip_corrupt_images = options.skip_corrupt_images};
 }
 
 }  // namespace
@@ -76,7 +79,12 @@ class Loader::Pipeline {
     wait_seconds_ =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
             .count();
-    if (batch.ok()) ++next_;
+    if (!batch.ok()) return batch;
+    ++next_;
+    // An image is met in every epoch, and spoken of once.
+    std::erase_if(batch->warnings, [this](const std::string& warning) {
+      return !told_.insert(warning).second;
+    });
     return batch;
   }
 
@@ -94,6 +102,7 @@ class Loader::Pipeline {
   BatchMaker maker_;
   int64_t next_;
   double wait_seconds_ = 0;
+  std::set<std::string> told_;  // warnings
   // Last: its threads use everything above.
   OrderedPipeline<Batch> batches_;
 };

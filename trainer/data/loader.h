@@ -26,6 +26,8 @@ struct LoaderOptions {
   // length of the run.
   int64_t gradient_accumulation_steps = 1;
   int64_t max_train_steps = 0;
+  // Leave images that cannot be decoded out of the loss; see Batch::warnings.
+  bool skip_corrupt_images = false;
   BatchPosition start;
 };
 

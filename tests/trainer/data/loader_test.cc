@@ -117,6 +117,29 @@ TEST_F(LoaderTest, ADamagedImageIsAnErrorThatNamesItAndStays) {
   }
 }
 
+TEST_F(LoaderTest, ADamagedImageCanBeLeftOutOfTheLoss) {
+  std::string png = testing::ReadBytes(data_.folder() + "/d.png");
+  png.replace(png.size() / 2, 60, std::string(60, 'x'));
+  testing::WriteText(data_.folder() + "/d.png", png);
+  LoaderOptions options;
+  options.skip_corrupt_images = true;
+  Loader loader(data_.index, data_.layout, nullptr, options);
+  std::vector<std::string> warnings;
+  for (const Batch& batch :
+       TakeBatches(loader, static_cast<int>(2 * loader.batches_per_epoch()))) {
+    for (int64_t i = 0; i < batch.size(); ++i) {
+      const bool is_bad =
+          data_.index.images[batch.image_indices[i]].path.ends_with("d.png");
+      EXPECT_EQ(batch.loss_weights[i].item<float>(), is_bad ? 0 : 1);
+      EXPECT_TRUE(batch.images[i].isfinite().all().item<bool>());
+    }
+    warnings.insert(warnings.end(), batch.warnings.begin(),
+                    batch.warnings.end());
+  }
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_THAT(warnings[0], HasSubstr("d.png: image cannot be decoded"));
+}
+
 TEST_F(LoaderTest, AnImageOfAnotherSizeThanScannedIsNoticed) {
   testing::WritePicture(data_.folder() + "/a.png", 50, 70, 3);
   Loader loader = MakeLoader(0);

@@ -46,21 +46,27 @@ std::string FindVocabulary(const std::string& tokenizer_dir,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SentencePieceTokenizer>> OpenT5Tokenizer(
-    const std::string& tokenizer_dir, const LoadedT5& t5) {
-  const std::string& weights = t5.found.source->path();
+absl::StatusOr<std::unique_ptr<SentencePieceTokenizer>> OpenT5Vocabulary(
+    const std::string& tokenizer_dir, const std::string& weights) {
   const std::string path = FindVocabulary(tokenizer_dir, weights);
   if (path.empty()) {
     return absl::NotFoundError(absl::StrCat(
         "no T5 tokenizer in tokenizer_dir `", tokenizer_dir, "`; expected ",
         kT5Vocabularies[0], " or ", kT5Vocabularies[1],
-        ", which deploy/setup.sh unpacks, or spiece.model beside ", weights));
+        ", which deploy/setup.sh unpacks, or spiece.model beside ",
+        weights.empty() ? "the encoder's file" : weights));
   }
-  ASSIGN_OR_RETURN(auto tokenizer, SentencePieceTokenizer::Open(path));
+  return SentencePieceTokenizer::Open(path);
+}
+
+absl::StatusOr<std::unique_ptr<SentencePieceTokenizer>> OpenT5Tokenizer(
+    const std::string& tokenizer_dir, const LoadedT5& t5) {
+  const std::string& weights = t5.found.source->path();
+  ASSIGN_OR_RETURN(auto tokenizer, OpenT5Vocabulary(tokenizer_dir, weights));
   const int64_t known = t5.encoder->shared->weight.size(0);
   if (tokenizer->vocabulary() <= known) return tokenizer;
   return absl::InvalidArgumentError(
-      absl::StrCat(path, " has ", tokenizer->vocabulary(),
+      absl::StrCat("the vocabulary has ", tokenizer->vocabulary(),
                    " pieces, the T5 text encoder of ", weights, " knows ",
                    known, "; give the vocabulary that belongs to it"));
 }

@@ -11,6 +11,11 @@
 
 namespace atelier::trainer {
 
+// The vocabulary without its encoder; `weights`, the encoder's file or folder,
+// may be empty. Errors: as OpenT5Tokenizer.
+absl::StatusOr<std::unique_ptr<SentencePieceTokenizer>> OpenT5Vocabulary(
+    const std::string& tokenizer_dir, const std::string& weights);
+
 // The vocabulary: under tokenizer_dir, or `spiece.model` beside the encoder's
 // file.
 //

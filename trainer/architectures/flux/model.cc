@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "proto/cc/status_macros.h"
+#include "trainer/architectures/components/caption_lengths.h"
 #include "trainer/architectures/components/load_clip.h"
 #include "trainer/architectures/components/load_t5.h"
 #include "trainer/architectures/components/load_vae.h"
@@ -170,6 +171,15 @@ absl::StatusOr<Model> Load(const ModelSources& sources,
         DescribeCheckpoint(index)));
   }
   return Loader(sources, *layout, options).Load();
+}
+
+absl::StatusOr<std::vector<CaptionLength>> CaptionLengths(
+    const ModelSources& sources, const ModelOptions& options) {
+  ASSIGN_OR_RETURN(CaptionLength clip,
+                   ClipCaptionLength(options, kClipRowTokens));
+  ASSIGN_OR_RETURN(CaptionLength t5,
+                   T5CaptionLength(sources, options, kDevT5Length));
+  return std::vector<CaptionLength>{std::move(clip), std::move(t5)};
 }
 
 }  // namespace atelier::trainer::flux

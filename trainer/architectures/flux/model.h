@@ -22,4 +22,9 @@ namespace atelier::trainer::flux {
 absl::StatusOr<Model> Load(const ModelSources& sources,
                            const ModelOptions& options);
 
+// As Architecture::caption_lengths: CLIP-L's and T5's, the latter as for a dev
+// model where it is not given.
+absl::StatusOr<std::vector<CaptionLength>> CaptionLengths(
+    const ModelSources& sources, const ModelOptions& options);
+
 }  // namespace atelier::trainer::flux

@@ -142,4 +142,18 @@ absl::StatusOr<Model> Load(const ModelSources& sources,
   return Loader(sources, *layout, options).Load();
 }
 
+absl::StatusOr<std::vector<CaptionLength>> CaptionLengths(
+    const ModelSources& sources, const ModelOptions& options) {
+  ASSIGN_OR_RETURN(
+      std::shared_ptr<SentencePieceTokenizer> tokenizer,
+      OpenGemma2Tokenizer(sources.Find("gemma2"), options.tokenizer_dir));
+  // One place is the begin's.
+  return std::vector<CaptionLength>{
+      {"gemma2", options.gemma2_max_token_length - 1,
+       [tokenizer, prompt = options.system_prompt](const std::string& caption) {
+         return static_cast<int64_t>(
+             tokenizer->Encode(WithSystemPrompt(prompt, caption)).size());
+       }}};
+}
+
 }  // namespace atelier::trainer::lumina2

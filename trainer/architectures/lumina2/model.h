@@ -2,6 +2,8 @@
 // registry.
 #pragma once
 
+#include <vector>
+
 #include "absl/status/statusor.h"
 
 #include "trainer/architectures/architecture.h"
@@ -22,5 +24,9 @@ namespace atelier::trainer::lumina2 {
 // tokenizers that are nowhere; DATA_LOSS for weights that are not finite.
 absl::StatusOr<Model> Load(const ModelSources& sources,
                            const ModelOptions& options);
+
+// As Architecture::caption_lengths: Gemma 2's.
+absl::StatusOr<std::vector<CaptionLength>> CaptionLengths(
+    const ModelSources& sources, const ModelOptions& options);
 
 }  // namespace atelier::trainer::lumina2

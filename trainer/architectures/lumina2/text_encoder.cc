@@ -46,40 +46,27 @@ absl::StatusOr<std::string> EmbeddedTokenizer(const CheckpointSource& source) {
   return std::string();
 }
 
-// Where `tokenizer.model` may stand, best first.
-std::vector<std::string> TokenizerPaths(const CheckpointSource& source,
+// Where `tokenizer.model` may stand, best first. `source` may be null.
+std::vector<std::string> TokenizerPaths(const CheckpointSource* source,
                                         const std::string& tokenizer_dir) {
-  std::error_code error;
-  const std::filesystem::path weights = source.path();
-  const std::filesystem::path folder =
-      std::filesystem::is_directory(weights, error) ? weights
-                                                    : weights.parent_path();
-  const std::filesystem::path dir = tokenizer_dir;
-  return {(folder / kTokenizerFile).string(),
-          (folder / "tokenizer" / kTokenizerFile).string(),
-          (folder.parent_path() / "tokenizer" / kTokenizerFile).string(),
-          (dir / "gemma2" / kTokenizerFile).string(),
-          (dir / "gemma" / kTokenizerFile).string(),
-          (dir / kTokenizerFile).string()};
-}
-
-absl::StatusOr<std::unique_ptr<SentencePieceTokenizer>> OpenTokenizer(
-    const CheckpointSource& source, const std::string& tokenizer_dir) {
-  ASSIGN_OR_RETURN(const std::string embedded, EmbeddedTokenizer(source));
-  if (!embedded.empty()) {
-    return SentencePieceTokenizer::Parse(
-        embedded, absl::StrCat(kEmbeddedTokenizer, " in ", source.path()));
-  }
-  const std::vector<std::string> paths = TokenizerPaths(source, tokenizer_dir);
-  for (const std::string& path : paths) {
+  std::vector<std::filesystem::path> folders;
+  if (source != nullptr) {
     std::error_code error;
-    if (std::filesystem::exists(path, error)) {
-      return SentencePieceTokenizer::Open(path);
-    }
+    const std::filesystem::path weights = source->path();
+    const std::filesystem::path folder =
+        std::filesystem::is_directory(weights, error) ? weights
+                                                      : weights.parent_path();
+    folders = {folder, folder / "tokenizer",
+               folder.parent_path() / "tokenizer"};
   }
-  return absl::NotFoundError(absl::StrCat(
-      source.path(), " comes without Gemma 2's tokenizer; put its ",
-      kTokenizerFile, " at one of ", absl::StrJoin(paths, ", ")));
+  const std::filesystem::path dir = tokenizer_dir;
+  for (const char* name : {"gemma2", "gemma", ""})
+    folders.push_back(dir / name);
+  std::vector<std::string> paths;
+  for (const std::filesystem::path& folder : folders) {
+    paths.push_back((folder / kTokenizerFile).string());
+  }
+  return paths;
 }
 
 absl::Status CheckSizes(const CheckpointSource& source,
@@ -99,6 +86,28 @@ absl::Status CheckSizes(const CheckpointSource& source,
 }
 
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<SentencePieceTokenizer>> OpenGemma2Tokenizer(
+    const CheckpointSource* source, const std::string& tokenizer_dir) {
+  if (source != nullptr) {
+    ASSIGN_OR_RETURN(const std::string embedded, EmbeddedTokenizer(*source));
+    if (!embedded.empty()) {
+      return SentencePieceTokenizer::Parse(
+          embedded, absl::StrCat(kEmbeddedTokenizer, " in ", source->path()));
+    }
+  }
+  const std::vector<std::string> paths = TokenizerPaths(source, tokenizer_dir);
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (std::filesystem::exists(path, error)) {
+      return SentencePieceTokenizer::Open(path);
+    }
+  }
+  return absl::NotFoundError(absl::StrCat(
+      source == nullptr ? "no Gemma 2 tokenizer is there"
+                        : source->path() + " comes without Gemma 2's tokenizer",
+      "; put its ", kTokenizerFile, " at one of ", absl::StrJoin(paths, ", ")));
+}
 
 absl::StatusOr<LoadedGemma2> LoadGemma2(const ModelSources& sources,
                                         const ModelOptions& options,
@@ -121,7 +130,7 @@ absl::StatusOr<LoadedGemma2> LoadGemma2(const ModelSources& sources,
   load.may_ignore = {"lm_head.weight", "logit_scale", kEmbeddedTokenizer};
   RETURN_IF_ERROR(LoadState(source, load, *loaded.encoder).status());
   ASSIGN_OR_RETURN(loaded.tokenizer,
-                   OpenTokenizer(source, options.tokenizer_dir));
+                   OpenGemma2Tokenizer(&source, options.tokenizer_dir));
   if (loaded.tokenizer->vocabulary() > config->vocabulary) {
     return absl::InvalidArgumentError(absl::StrCat(
         source.path(), ": the tokenizer has ", loaded.tokenizer->vocabulary(),

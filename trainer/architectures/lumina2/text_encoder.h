@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 
@@ -29,5 +30,10 @@ struct LoadedGemma2 {
 absl::StatusOr<LoadedGemma2> LoadGemma2(const ModelSources& sources,
                                         const ModelOptions& options,
                                         int64_t width);
+
+// The tokenizer alone, as LoadGemma2 finds it; `source`, the weights, may be
+// null. Errors: as LoadGemma2's for the tokenizer.
+absl::StatusOr<std::unique_ptr<SentencePieceTokenizer>> OpenGemma2Tokenizer(
+    const CheckpointSource* source, const std::string& tokenizer_dir);
 
 }  // namespace atelier::trainer::lumina2

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 
 #include "proto/cc/status_macros.h"
+#include "trainer/architectures/components/caption_lengths.h"
 #include "trainer/architectures/components/load_vae.h"
 #include "trainer/architectures/known_checkpoints.h"
 #include "trainer/architectures/sd3/conditioner.h"
@@ -219,6 +220,15 @@ absl::StatusOr<Model> Load(const ModelSources& sources,
         "enable_scaled_pos_embed needs the resolutions of a dataset");
   }
   return Loader(sources, options).Load(*place);
+}
+
+absl::StatusOr<std::vector<CaptionLength>> CaptionLengths(
+    const ModelSources& sources, const ModelOptions& options) {
+  ASSIGN_OR_RETURN(CaptionLength clip,
+                   ClipCaptionLength(options, kClipRowTokens));
+  ASSIGN_OR_RETURN(CaptionLength t5,
+                   T5CaptionLength(sources, options, kTokensOfT5));
+  return std::vector<CaptionLength>{std::move(clip), std::move(t5)};
 }
 
 }  // namespace atelier::trainer::sd3

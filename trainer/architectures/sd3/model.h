@@ -35,4 +35,8 @@ absl::StatusOr<Model> Load(const ModelSources& sources,
 std::vector<ExportedFile> ExportFiles(const Model& model,
                                       const std::set<std::string>& trained);
 
+// As Architecture::caption_lengths: that of both CLIPs and T5's.
+absl::StatusOr<std::vector<CaptionLength>> CaptionLengths(
+    const ModelSources& sources, const ModelOptions& options);
+
 }  // namespace atelier::trainer::sd3
