@@ -90,6 +90,7 @@ absl::StatusOr<Batch> Trainer::NextBatch(Stopwatch& watch) {
   watch.Enter("data");
   gradients_.batches.push_back(loader_->position());
   ASSIGN_OR_RETURN(Batch batch, loader_->Next());
+  for (const std::string& warning : batch.warnings) reporter_.Warn(warning);
   gradients_.data_wait_seconds += loader_->last_wait_seconds();
   return batch;
 }
