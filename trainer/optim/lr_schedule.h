@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,11 +12,15 @@
 
 #include "absl/status/statusor.h"
 
+#include "trainer/optim/torch_lr_schedule.h"
+
 namespace atelier::trainer {
 
 // Fields have the names of their options without `lr_` and `lr_scheduler_`.
 struct LrScheduleOptions {
+  // One of LrScheduleNames(), or `adafactor:LR`.
   std::string name = "constant";
+  std::string type;  // lr_scheduler_type; takes the place of the name
   int64_t total_steps = 0;
   std::string warmup_steps = "0";  // as ParseStepCount
   std::string decay_steps = "0";
@@ -27,7 +30,7 @@ struct LrScheduleOptions {
   std::optional<double> min_lr_ratio;
   // `key=value`; piecewise_constant takes
   // step_rules="1:10,0.1:20,0.005": the factor until that step, the last for
-  // the rest.
+  // the rest. What others take is in lr_shapes.cc and torch_lr_schedule.cc.
   std::vector<std::string> args;
 };
 
@@ -50,12 +53,9 @@ class LrSchedule {
   double At(int64_t step, double base_lr) const;
 
  private:
-  // What a step multiplies the base learning rate by.
-  using Factor = std::function<double(int64_t step, double base_lr)>;
+  explicit LrSchedule(LrOfStep lr) : lr_(std::move(lr)) {}
 
-  explicit LrSchedule(Factor factor) : factor_(std::move(factor)) {}
-
-  Factor factor_;
+  LrOfStep lr_;
 };
 
 // The names that LrSchedule::Make takes.

@@ -1,5 +1,6 @@
 #include "trainer/optim/lr_schedule.h"
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -41,6 +42,7 @@ TEST(ParseStepCountTest, AnythingElseIsRefusedByName) {
 
 TEST(LrScheduleTest, UnknownNameIsRefusedWithThoseThatExist) {
   ExpectRefused(Named("cosin"), "constant_with_warmup");
+  ExpectRefused(Named("cosin"), "did you mean cosine?");
 }
 
 TEST(LrScheduleTest, ConstantTakesNoWarmup) {
@@ -86,6 +88,62 @@ TEST(LrScheduleTest, WarmupMayFillTheWholeRun) {
   ASSERT_TRUE(schedule.ok()) << schedule.status();
   EXPECT_DOUBLE_EQ(schedule->At(50, 1), 0.5);
   EXPECT_DOUBLE_EQ(schedule->At(100, 1), 1);
+}
+
+std::vector<double> Rates(const LrScheduleOptions& options, int steps,
+                          double base_lr) {
+  const auto schedule = LrSchedule::Make(options);
+  EXPECT_TRUE(schedule.ok()) << schedule.status();
+  std::vector<double> rates;
+  for (int step = 0; schedule.ok() && step < steps; ++step) {
+    rates.push_back(schedule->At(step, base_lr));
+  }
+  return rates;
+}
+
+TEST(LrScheduleTest, ArgumentsChangeTheShapesThatTakeThem) {
+  LrScheduleOptions options = Named("polynomial");
+  options.args = {"lr_end=0.25"};
+  EXPECT_DOUBLE_EQ(Rates(options, 101, 1)[100], 0.25);
+  options = Named("cosine");
+  options.args = {"num_cycles=1"};
+  EXPECT_NEAR(Rates(options, 101, 1)[50], 0, 1e-12);
+  EXPECT_NEAR(Rates(options, 101, 1)[100], 1, 1e-12);
+  options = Named("cosine_with_min_lr");
+  options.args = {"min_lr=0.1"};
+  EXPECT_NEAR(Rates(options, 101, 0.5)[100], 0.1, 1e-12);
+  options.min_lr_ratio = 0.2;
+  ExpectRefused(options, "min_lr");
+}
+
+TEST(LrScheduleTest, RampsOfWarmupStableDecayHaveThreeForms) {
+  LrScheduleOptions options = Named("warmup_stable_decay");
+  options.warmup_steps = "20";
+  options.decay_steps = "20%";
+  options.min_lr_ratio = 0.2;
+  // Transformers' get_wsd_schedule: 0.8 f + 0.2 at a quarter of each ramp.
+  const std::pair<const char*, std::pair<double, double>> forms[] = {
+      {"linear", {0.4, 0.8}},
+      {"cosine", {0.2 + 0.8 * 0.14644661, 0.2 + 0.8 * 0.85355339}},
+      {"1-sqrt", {0.2 + 0.8 * 0.13397460, 0.6}}};
+  options.num_cycles = 1;
+  for (const auto& [form, expected] : forms) {
+    options.args = {absl::StrCat("warmup_type=", form),
+                    absl::StrCat("decay_type='", form, "'")};
+    const std::vector<double> rates = Rates(options, 101, 1);
+    EXPECT_NEAR(rates[5], expected.first, 1e-7) << form;
+    EXPECT_DOUBLE_EQ(rates[50], 1) << form;
+    EXPECT_NEAR(rates[85], expected.second, 1e-7) << form;
+    EXPECT_DOUBLE_EQ(rates[100], 0.2) << form;
+  }
+  options.decay_steps = "90";
+  ExpectRefused(options, "more together than the 100 steps");
+}
+
+TEST(LrScheduleTest, AdafactorsOwnScheduleShowsTheRateItIsGiven) {
+  EXPECT_DOUBLE_EQ(Rates(Named("adafactor:1e-3"), 3, 1e-5)[2], 1e-3);
+  EXPECT_DOUBLE_EQ(Rates(Named("adafactor"), 3, 1e-5)[2], 1e-5);
+  ExpectRefused(Named("adafactor:fast"), "adafactor:LR");
 }
 
 }  // namespace
