@@ -12,7 +12,9 @@
 #include "proto/cc/model_rules.h"
 #include "proto/cc/option_syntax.h"
 #include "proto/cc/options_schema.h"
+#include "proto/cc/output_rules.h"
 #include "proto/cc/rule_report.h"
+#include "proto/cc/schedule_rules.h"
 
 namespace atelier {
 namespace {
@@ -88,19 +90,6 @@ void CheckCaptions(const v1::CaptionOptions& caption, RuleReport report) {
 }
 
 void CheckOptimizer(const v1::OptimizerOptions& optimizer, RuleReport report) {
-  const auto warmup = ParseWarmupLength(optimizer.lr_warmup_steps());
-  report.Require(
-      warmup.has_value(), "lr_warmup_steps",
-      absl::StrCat("lr_warmup_steps is \"", optimizer.lr_warmup_steps(),
-                   "\"; must be a whole number of steps, a share "
-                   "of the run below 1, or a percentage as 10%"));
-  report.Require(
-      !warmup.has_value() || warmup->is_zero() ||
-          optimizer.lr_scheduler() != "constant",
-      "lr_warmup_steps",
-      absl::StrCat("lr_warmup_steps is ", optimizer.lr_warmup_steps(),
-                   ", but lr_scheduler constant has no warm-up; use "
-                   "constant_with_warmup"));
   std::set<std::string> keys;
   for (const std::string& text : optimizer.optimizer_args()) {
     const auto arg = ParseOptimizerArg(text);
@@ -137,7 +126,8 @@ void CheckOutput(const v1::OutputOptions& output, RuleReport report) {
                  "output_name",
                  "output_name must be a plain file name of 1 to 200 bytes, "
                  "without / and control characters");
-  const bool by_epoch = output.has_save_every_n_epochs();
+  const bool by_epoch =
+      output.has_save_every_n_epochs() || output.has_save_n_epoch_ratio();
   const bool by_step = output.has_save_every_n_steps();
   report.Require(by_epoch || !output.has_save_last_n_epochs(),
                  "save_last_n_epochs",
@@ -183,7 +173,6 @@ std::vector<Effect> OtherEffects(const v1::TrainingConfig& config) {
   const auto& dataset = config.dataset();
   const auto& caption = config.caption();
   const auto& sample = config.sample();
-  const std::string& scheduler = config.optimizer().lr_scheduler();
   const bool caches =
       dataset.cache_latents() || dataset.cache_latents_to_disk();
   const bool buckets = dataset.enable_bucket() || dataset.has_dataset_config();
@@ -202,10 +191,6 @@ std::vector<Effect> OtherEffects(const v1::TrainingConfig& config) {
       {"token_warmup_min",
        caption.token_warmup_step() > 0 || dataset.has_dataset_config(),
        "token_warmup_step"},
-      {"lr_scheduler_num_cycles", scheduler == "cosine_with_restarts",
-       "lr_scheduler cosine_with_restarts"},
-      {"lr_scheduler_power", scheduler == "polynomial",
-       "lr_scheduler polynomial"},
       {"sample_every_n_steps", samples, kPrompts},
       {"sample_every_n_epochs", samples, kPrompts},
       {"sample_at_first", samples, kPrompts},
@@ -236,6 +221,8 @@ void CheckRules(v1::Architecture architecture, const v1::TrainingConfig& config,
   CheckLoss(config.loss(), report);
   CheckOutput(config.output(), report);
   CheckModelRules(architecture, config, report);
+  CheckScheduleRules(config, report);
+  CheckOutputRules(config, report);
 }
 
 void AddEffectWarnings(const v1::TrainingConfig& given,
@@ -243,6 +230,8 @@ void AddEffectWarnings(const v1::TrainingConfig& given,
                        std::vector<std::string>* warnings) {
   AddWithoutEffect(given, LossEffects(filled.loss()), warnings);
   AddWithoutEffect(given, OtherEffects(filled), warnings);
+  AddScheduleWarnings(given, filled, warnings);
+  AddOutputWarnings(given, warnings);
   AddDatasetWarnings(given.dataset(), warnings);
   const auto overruled = [&](bool holds, absl::string_view message) {
     if (holds) warnings->push_back(std::string(message));

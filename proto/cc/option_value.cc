@@ -205,7 +205,7 @@ absl::Status CheckValue(const Option& option, const OptionValue& value) {
   const std::vector<std::string> choices(option.info.choices().begin(),
                                          option.info.choices().end());
   const std::string typed = ValueText(value);
-  if (!choices.empty() &&
+  if (!choices.empty() && !option.info.open_choices() &&
       std::find(choices.begin(), choices.end(), typed) == choices.end()) {
     const std::string known = absl::StrJoin(choices, ", ");
     return Refuse(

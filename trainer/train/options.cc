@@ -168,6 +168,7 @@ absl::StatusOr<DatasetRequest> ReadDatasetRequest(
   request.dataset_config = dataset.dataset_config();
   request.train_data_dir = dataset.train_data_dir();
   request.reg_data_dir = dataset.reg_data_dir();
+  request.in_json = dataset.in_json();
   ASSIGN_OR_RETURN(request.dataset, ReadDataset(dataset));
   if (!config.caption().caption_extension().empty()) {
     request.subset.caption_extension = config.caption().caption_extension();
@@ -175,23 +176,6 @@ absl::StatusOr<DatasetRequest> ReadDatasetRequest(
   request.subset.flip_aug = dataset.flip_aug();
   request.subset.color_aug = dataset.color_aug();
   request.subset.random_crop = dataset.random_crop();
-  request.subset.resize_interpolation = dataset.resize_interpolation();
-  request.subset.caption = ReadCaption(config.caption());
-  request.cache_latents =
-      dataset.cache_latents() || dataset.cache_latents_to_disk();
-  request.bucket_step_px = architecture.bucket_step_px;
-  request.latent_scale = architecture.latent_scale;
-  return request;
-}
-
-  request.in_json = dataset.in_json();
-LrScheduleOptions ReadLrScheduleOptions(const v1::TrainingConfig& config,
-                                        int64_t total_steps) {
-  const v1::OptimizerOptions& optimizer = config.optimizer();
-  LrScheduleOptions options;
-  options.total_steps = total_steps;
-  if (!optimizer.lr_scheduler().empty())
-    options.name = optimizer.lr_scheduler();
   request.subset.alpha_mask = dataset.alpha_mask();
   request.subset.conditioning_data_dir = dataset.conditioning_data_dir();
   if (const auto ends = ParseFaceCropRange(dataset.face_crop_aug_range());
@@ -202,16 +186,26 @@ LrScheduleOptions ReadLrScheduleOptions(const v1::TrainingConfig& config,
     request.subset.num_repeats = dataset.dataset_repeats();
   }
   request.masked_loss = dataset.masked_loss();
-  if (!optimizer.lr_warmup_steps().empty()) {
-    options.warmup_steps = optimizer.lr_warmup_steps();
-  }
-  if (optimizer.has_lr_scheduler_num_cycles()) {
-    options.num_cycles = optimizer.lr_scheduler_num_cycles();
-  }
-  if (optimizer.has_lr_scheduler_power()) {
-    options.power = optimizer.lr_scheduler_power();
-  }
-  return options;
+  request.subset.resize_interpolation = dataset.resize_interpolation();
+  request.subset.caption = ReadCaption(config.caption());
+  request.cache_latents =
+      dataset.cache_latents() || dataset.cache_latents_to_disk();
+  request.bucket_step_px = architecture.bucket_step_px;
+  request.latent_scale = architecture.latent_scale;
+  return request;
+}
+
+std::string OptimizerName(const v1::TrainingConfig& config) {
+  const v1::OptimizerOptions& optimizer = config.optimizer();
+  if (optimizer.use_8bit_adam()) return "AdamW8bit";
+  if (optimizer.use_lion_optimizer()) return "Lion";
+  return optimizer.optimizer_type().empty() ? "AdamW"
+                                            : optimizer.optimizer_type();
+}
+
+bool TrainsDenoiser(const v1::TrainingConfig& config) {
+  return !config.optimizer().block_lr().empty() ||
+         DenoiserLearningRate(config) > 0;
 }
 
 double DenoiserLearningRate(const v1::TrainingConfig& config) {
