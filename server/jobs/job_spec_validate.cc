@@ -17,7 +17,8 @@ namespace atelier::server {
 namespace {
 
 // What the job trains on: what it names, else what its device option means,
-// else the daemon's best.
+// else the daemon's best. One that only fills caches leaves that to those that
+// train.
 v1::DeviceType DeviceTypeOf(const v1::JobSpec& spec, const SpecLimits& limits) {
   if (spec.devices().type() != v1::DEVICE_TYPE_UNSPECIFIED) {
     return spec.devices().type();
@@ -25,6 +26,9 @@ v1::DeviceType DeviceTypeOf(const v1::JobSpec& spec, const SpecLimits& limits) {
   const std::string& device = spec.training().run().device();
   if (device == "cuda") return v1::DEVICE_TYPE_GPU;
   if (device == "cpu") return v1::DEVICE_TYPE_CPU;
+  if (spec.training().run().warm_cache() && limits.cpu_devices > 0) {
+    return v1::DEVICE_TYPE_CPU;
+  }
   return limits.gpu_devices > 0 ? v1::DEVICE_TYPE_GPU : v1::DEVICE_TYPE_CPU;
 }
 

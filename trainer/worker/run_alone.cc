@@ -70,7 +70,8 @@ absl::StatusOr<v1::JobSpec> ReadJob(absl::Span<const std::string> arguments) {
   FillDefaults(spec.architecture(), spec.mutable_training(),
                [] { return static_cast<int64_t>(std::random_device()()); });
   RETURN_IF_ERROR(MakeBadRequest(CheckPaths(spec.training())));
-  if (spec.training().output().output_dir().empty()) {
+  if (spec.training().output().output_dir().empty() &&
+      !spec.training().run().warm_cache()) {
     return absl::InvalidArgumentError("output_dir is missing");
   }
   return spec;

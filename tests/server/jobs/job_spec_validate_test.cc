@@ -29,7 +29,7 @@ class ResolveJobSpecTest : public ::testing::Test {
   }
 
   absl::StatusOr<ResolvedSpec> Resolve() {
-    return ResolveJobSpec(spec_, {}, [] { return 42; });
+    return ResolveJobSpec(spec_, limits_, [] { return 42; });
   }
   void ExpectViolation(const std::string& field) {
     const auto resolved = Resolve();
@@ -39,6 +39,7 @@ class ResolveJobSpecTest : public ::testing::Test {
   }
 
   atelier::testing::TempDir folder_;
+  SpecLimits limits_;
   v1::JobSpec spec_;
 };
 
@@ -76,6 +77,17 @@ TEST_F(ResolveJobSpecTest, MoreDevicesThanThereAreIsRefused) {
 TEST_F(ResolveJobSpecTest, GpuJobsNeedAGpu) {
   spec_.mutable_training()->mutable_run()->set_device("cuda");
   ExpectViolation("devices");
+}
+
+TEST_F(ResolveJobSpecTest, FillingCachesLeavesTheGpuToThoseThatTrain) {
+  limits_.gpu_devices = 1;
+  spec_.mutable_training()->mutable_dataset()->set_cache_latents_to_disk(true);
+  EXPECT_EQ(Resolve()->spec.devices().type(), v1::DEVICE_TYPE_GPU);
+  v1::RunOptions& run = *spec_.mutable_training()->mutable_run();
+  run.set_warm_cache(true);
+  EXPECT_EQ(Resolve()->spec.devices().type(), v1::DEVICE_TYPE_CPU);
+  run.set_device("cuda");
+  EXPECT_EQ(Resolve()->spec.devices().type(), v1::DEVICE_TYPE_GPU);
 }
 
 TEST_F(ResolveJobSpecTest, ValuesOutOfRangeAreNamed) {
