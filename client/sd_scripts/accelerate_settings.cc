@@ -189,7 +189,7 @@ void Decide(const Setting& setting, const Surroundings& surroundings,
     case Meaning::kPrecision:
       disposition->reason =
           "the script's own --mixed_precision, or its default no, wins in "
-          "sd-scripts too";
+          "sd-scripts too; give it behind the script's name";
       return;
     case Meaning::kCpu:
       settings->uses_cpu = true;

@@ -50,7 +50,9 @@ class LaunchReader {
   absl::StatusOr<Launch> Read() {
     SkipWrappers();
     if (words_.empty()) return Nothing("the command is empty");
-    const std::string first = Take();
+    std::string first = Take();
+    // A notebook runs what follows ! in a shell.
+    if (absl::StartsWith(first, "!")) first.erase(0, 1);
     const std::string name = ProgramName(first);
     if (absl::EndsWith(name, ".py")) return Finish(first);
     if (name == "accelerate") return Accelerate();
