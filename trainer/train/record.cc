@@ -9,6 +9,7 @@
 #include "proto/cc/message_json.h"
 #include "proto/cc/options_schema.h"
 #include "proto/cc/status_macros.h"
+#include "trainer/train/model_spec.h"
 
 namespace atelier::trainer {
 namespace {
@@ -50,6 +51,18 @@ const std::set<std::string>& OptionsThatMayChange() {
                                  "metadata_description",
                                  "metadata_license",
                                  "metadata_tags",
+                                 "metadata_usage_hint",
+                                 "metadata_thumbnail",
+                                 "metadata_merged_from",
+                                 "metadata_trigger_phrase",
+                                 "metadata_preprocessor",
+                                 "metadata_is_negative_embedding",
+                                 "save_n_epoch_ratio",
+                                 "use_safetensors",
+                                 "mem_eff_save",
+                                 "logging_dir",
+                                 "log_with",
+                                 "log_prefix",
                                  "on_nonfinite",
                                  "learning_rate",
                                  "learning_rate_te",
@@ -105,56 +118,6 @@ nlohmann::ordered_json OptionsJson(const v1::TrainingConfig& config,
     }
   }
   return options;
-}
-
-std::string Resolution(const Training& training) {
-  int width = 0;
-  int height = 0;
-  for (const DatasetOptions& dataset : training.index.config.datasets) {
-    if (dataset.width * dataset.height <= width * height) continue;
-    width = dataset.width;
-    height = dataset.height;
-  }
-  return absl::StrCat(width, "x", height);
-}
-
-void AddModelSpec(const Training& training,
-                  std::map<std::string, std::string>& metadata) {
-  const v1::TrainingConfig& config = training.spec.training();
-  const auto put = [&](const char* key, const std::string& value) {
-    if (!value.empty()) metadata[absl::StrCat("modelspec.", key)] = value;
-  };
-  put("sai_model_spec", "1.0.1");
-  const std::string& variant = training.model.modelspec_architecture;
-  put("architecture",
-      variant.empty()
-          ? std::string(training.architecture->modelspec_architecture)
-          : variant);
-  put("implementation",
-      std::string(training.architecture->modelspec_implementation));
-  std::string title = config.metadata().metadata_title();
-  if (title.empty()) title = config.output().output_name();
-  if (title.empty()) title = training.spec.name();
-  put("title", title.empty() ? "Checkpoint" : title);
-  put("resolution", Resolution(training));
-  put("author", config.metadata().metadata_author());
-  put("description", config.metadata().metadata_description());
-  put("license", config.metadata().metadata_license());
-  put("tags", config.metadata().metadata_tags());
-  if (training.spec.architecture() != v1::ARCHITECTURE_FLUX) {
-    put("prediction_type",
-        config.model().v_parameterization() ? "v" : "epsilon");
-  }
-  if (config.loss().min_timestep() > 0 ||
-      (config.loss().has_max_timestep() &&
-       config.loss().max_timestep() < 1000)) {
-    put("timestep_range", absl::StrCat(config.loss().min_timestep(), ",",
-                                       config.loss().max_timestep()));
-  }
-  if (config.model().has_clip_skip()) {
-    put("encoder_layer", absl::StrCat(config.model().clip_skip()));
-  }
-  put("implementation_version", absl::StrCat("atelier/", ATELIER_VERSION));
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include "trainer/cuda/cuda_loader.h"
 #include "trainer/data/held_out.h"
 #include "trainer/train/hooks/checkpoint_files.h"
+#include "trainer/train/hooks/checkpoint_names.h"
+#include "trainer/train/model_spec.h"
 #include "trainer/train/optimizer_setup.h"
 #include "trainer/train/placement.h"
 
@@ -144,12 +146,20 @@ absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
   training->preview = ReadPreviewOptions(spec.training());
   ASSIGN_OR_RETURN(training->architecture, ChooseArchitecture(spec));
   ASSIGN_OR_RETURN(training->save.model_as, ChooseCheckpointForm(*training));
+  ASSIGN_OR_RETURN(
+      training->thumbnail,
+      ReadThumbnail(spec.training().metadata().metadata_thumbnail()));
   const std::string& device = spec.training().run().device();
   ASSIGN_OR_RETURN(const DeviceRequest request,
                    ParseDevice(device.empty() ? "auto" : device));
   ASSIGN_OR_RETURN(const OpenedDevice opened, OpenDevice(request));
   training->device = opened.device;
   RETURN_IF_ERROR(ScanImages(*training, reporter));
+  const v1::OutputOptions& output = spec.training().output();
+  if (output.has_save_n_epoch_ratio()) {
+    training->save.every_n_epochs = EpochsBetweenSaves(
+        training->length.total_epochs, output.save_n_epoch_ratio());
+  }
   reporter.EnterPhase("loading",
                       absl::StrCat(opened.description, "; attention: ",
                                    ChooseAttentionKernel(

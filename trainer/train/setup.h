@@ -56,6 +56,8 @@ struct Training {
   const Architecture* architecture = nullptr;
   torch::Device device = torch::kCPU;
   Model model;
+  // modelspec.thumbnail, a data URL; may be empty.
+  std::string thumbnail;
   // SHA-256 of the main checkpoint and of every component given on its own, by
   // option; computed beside the first steps.
   std::shared_future<absl::StatusOr<std::map<std::string, std::string>>>

@@ -174,11 +174,19 @@ class CheckpointWriting {
   WrittenCheckpoint written_;
 };
 
+// The same form with weights as .safetensors.
+std::string AsSafetensors(const std::string& form) {
+  if (form == kCkpt) return kSafetensors;
+  return form == kDiffusers ? kDiffusersSafetensors : form;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ChooseCheckpointForm(const Training& training) {
   const bool has_folders = training.architecture->export_diffusers != nullptr;
-  const std::string& asked = training.save.model_as;
+  const std::string asked = training.spec.training().output().use_safetensors()
+                                ? AsSafetensors(training.save.model_as)
+                                : training.save.model_as;
   if (asked.empty()) {
     std::error_code error;
     const std::string& source =

@@ -1,5 +1,7 @@
 #include "trainer/train/hooks/checkpoint_names.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -18,6 +20,10 @@ std::string CheckpointNames::Step(int64_t step) const {
 }
 
 std::string CheckpointNames::Final() const { return Base("last"); }
+
+int64_t EpochsBetweenSaves(int64_t total_epochs, int64_t ratio) {
+  return std::max<int64_t>(1, total_epochs / ratio);
+}
 
 std::optional<int64_t> EpochToRemove(int64_t epoch, int64_t every_n_epochs,
                                      int64_t last_n_epochs) {

@@ -32,6 +32,9 @@ class CheckpointNames {
   std::string output_name_;
 };
 
+// Epochs from one checkpoint to the next for save_n_epoch_ratio, at least 1.
+int64_t EpochsBetweenSaves(int64_t total_epochs, int64_t ratio);
+
 // The epoch whose checkpoint goes when that of `epoch` is whole; none below 0.
 std::optional<int64_t> EpochToRemove(int64_t epoch, int64_t every_n_epochs,
                                      int64_t last_n_epochs);
