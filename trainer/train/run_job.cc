@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/time/clock.h"
 
 #include "proto/cc/status_macros.h"
 #include "trainer/job/failure.h"
+#include "trainer/scalars/scalar_log.h"
 #include "trainer/tensor/catch_torch.h"
 #include "trainer/train/caching.h"
 #include "trainer/train/output_folder.h"
@@ -55,6 +57,20 @@ absl::Status Run(const v1::JobSpec& spec, const RunContext& context,
   return trainer.Run();
 }
 
+// The sink that writes scalars too, where logging_dir is given; else null.
+absl::StatusOr<std::unique_ptr<ScalarLog>> OpenScalars(
+    const v1::JobSpec& spec, const RunContext& context, EventSink& events) {
+  const v1::RunOptions& run = spec.training().run();
+  if (run.logging_dir().empty()) return std::unique_ptr<ScalarLog>();
+  ScalarLogOptions options;
+  options.logging_dir = run.logging_dir();
+  if (run.has_log_with()) options.log_with = run.log_with();
+  options.log_prefix = run.log_prefix();
+  options.output_dir = context.output_dir;
+  options.now = absl::Now;
+  return ScalarLog::Open(std::move(options), events);
+}
+
 // Says what kind of thing gave out, where an exception was thrown for want of
 // memory.
 absl::Status MarkThrown(absl::Status status) {
@@ -67,7 +83,9 @@ absl::Status MarkThrown(absl::Status status) {
 
 absl::Status RunJob(const v1::JobSpec& spec, const RunContext& context,
                     EventSink& events, StopToken& stop) {
-  Reporter reporter(events, stop);
+  ASSIGN_OR_RETURN(const std::unique_ptr<ScalarLog> scalars,
+                   OpenScalars(spec, context, events));
+  Reporter reporter(scalars != nullptr ? *scalars : events, stop);
   absl::Status returned;
   const absl::Status thrown = CatchTorch([&] {
     returned = Run(spec, context, reporter);

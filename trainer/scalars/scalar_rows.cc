@@ -1,0 +1,92 @@
+#include "trainer/scalars/scalar_rows.h"
+
+#include <cmath>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+
+namespace atelier::trainer {
+namespace {
+
+void AddValidation(const Validated& validated, ScalarRow& row) {
+  for (const Validated::Row& of : validated.rows) {
+    const std::string ending =
+        of.weights == "weights" ? "" : absl::StrCat("/", of.weights);
+    row.values.emplace_back(absl::StrCat("loss/validation", ending), of.loss);
+    row.values.emplace_back(absl::StrCat("loss/validation_train", ending),
+                            of.train_loss);
+  }
+}
+
+}  // namespace
+
+std::vector<ScalarRow> ScalarRows::Take(const Event& event,
+                                        double wall_seconds) {
+  std::vector<ScalarRow> rows;
+  if (const auto* done = std::get_if<StepDone>(&event.kind)) {
+    if (done->epoch != epoch_) {
+      if (auto ended = EndEpoch(wall_seconds)) rows.push_back(*ended);
+    }
+    rows.push_back(OfStep(event.step, *done));
+    step_ = event.step;
+    epoch_ = done->epoch;
+    if (std::isfinite(done->loss)) {
+      loss_sum_ += done->loss;
+      ++losses_;
+    }
+  } else if (const auto* validated = std::get_if<Validated>(&event.kind)) {
+    ScalarRow row;
+    row.step = event.step;
+    row.epoch = epoch_;
+    AddValidation(*validated, row);
+    if (!row.values.empty()) rows.push_back(std::move(row));
+  }
+  for (ScalarRow& row : rows) row.wall_seconds = wall_seconds;
+  return rows;
+}
+
+std::optional<ScalarRow> ScalarRows::EndEpoch(double wall_seconds) {
+  std::optional<ScalarRow> row;
+  if (losses_ > 0) {
+    row.emplace();
+    row->step = step_;
+    row->epoch = epoch_;
+    row->wall_seconds = wall_seconds;
+    row->is_epoch = true;
+    row->values.emplace_back("loss/epoch",
+                             loss_sum_ / static_cast<double>(losses_));
+  }
+  Forget();
+  return row;
+}
+
+void ScalarRows::Forget() {
+  loss_sum_ = 0;
+  losses_ = 0;
+}
+
+ScalarRow ScalarRows::OfStep(int64_t step, const StepDone& done) const {
+  ScalarRow row;
+  row.step = step;
+  row.epoch = done.epoch;
+  row.values = {{"loss", done.loss}, {"loss/average", done.smoothed_loss}};
+  for (const auto& [group, lr] : done.lr_groups) {
+    row.values.emplace_back(absl::StrCat("lr/", group), lr);
+  }
+  row.values.insert(
+      row.values.end(),
+      {{"grad_norm", done.grad_norm},
+       {"step_seconds", done.step_seconds},
+       {"data_wait_seconds", done.data_wait_seconds},
+       {"images_per_second", done.images_per_second},
+       {"host_peak_bytes", static_cast<double>(done.host_peak_bytes)}});
+  if (done.device_peak_bytes > 0) {
+    row.values.emplace_back("device_peak_bytes",
+                            static_cast<double>(done.device_peak_bytes));
+  }
+  if (done.skipped) row.values.emplace_back("skipped", 1);
+  return row;
+}
+
+}  // namespace atelier::trainer
