@@ -67,6 +67,12 @@ struct TextEncoder {
 // Places of encoders that were not asked for are undefined.
 using EncodedText = std::vector<Tensor>;
 
+// Of a preview's prompt and of what it is to avoid.
+struct EncodedPrompt {
+  EncodedText positive;
+  EncodedText negative;
+};
+
 // Which text encoders run.
 enum class EncoderChoice {
   kAll,
@@ -95,6 +101,15 @@ class Conditioner {
   virtual EncodedText EncodeNegative(absl::Span<const std::string> captions,
                                      EncoderChoice choice) {
     return Encode(captions, choice);
+  }
+  // Both for one preview. Families that read weights in prompts, `(text:1.2)`,
+  // do so here whatever the options of training say, and take prompts of up to
+  // 225 tokens; the shapes may be others than those of Encode.
+  virtual EncodedPrompt EncodePrompt(const std::string& prompt,
+                                     const std::string& negative,
+                                     EncoderChoice choice) {
+    return {Encode({&prompt, 1}, choice),
+            EncodeNegative({&negative, 1}, choice)};
   }
   // Joins the encoders' outputs, on the device of the denoiser, to what the
   // denoiser takes. `geometry` has one entry a caption. `rng` is null for

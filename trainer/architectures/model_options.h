@@ -16,6 +16,7 @@ struct ModelOptions {
   int clip_skip = 0;          // 0: as the architecture has it
   int max_token_length = 75;
   bool no_token_padding = false;
+  bool weighted_captions = false;
   int t5xxl_max_token_length = 0;  // 0: as the architecture has it
   int gemma2_max_token_length = 256;
   std::string system_prompt;

@@ -10,6 +10,8 @@ namespace {
 // The tokens of a caption, cut to what fits.
 using Tokens = std::vector<int64_t>;
 
+constexpr int64_t kMostPreviewTokens = 3 * kClipRowTokens;
+
 // [start] tokens [end] pad… of `length` ids.
 Tokens PadTokens(const ClipTokenizer& tokenizer, const Tokens& tokens,
                  int64_t length, int64_t pad) {
@@ -80,6 +82,47 @@ Tensor MakeIds(const ClipTokenizer& tokenizer, const std::vector<Tokens>& batch,
       .view({static_cast<int64_t>(batch.size()), shape.rows, shape.length});
 }
 
+struct WeightedTokens {
+  Tokens tokens;
+  std::vector<double> weights;
+};
+
+WeightedTokens TokensWithWeights(const ClipTokenizer& tokenizer,
+                                 const std::string& caption, int64_t limit) {
+  WeightedTokens result;
+  for (const WeightedText& part : ParseWeightedPrompt(caption)) {
+    for (const int64_t id : tokenizer.Encode(part.text)) {
+      if (static_cast<int64_t>(result.tokens.size()) == limit) return result;
+      result.tokens.push_back(id);
+      result.weights.push_back(part.weight);
+    }
+  }
+  return result;
+}
+
+WeightedClipPrompt MakeWeightedIds(const ClipTokenizer& tokenizer,
+                                   const std::vector<WeightedTokens>& batch,
+                                   const ClipPromptOptions& options) {
+  ClipPromptOptions padded = options;
+  padded.no_padding = false;
+  const int64_t rows = options.max_token_length / kClipRowTokens;
+  WeightedClipPrompt result;
+  result.weights = torch::ones(
+      {static_cast<int64_t>(batch.size()), rows, kClipRowTokens + 2});
+  std::vector<Tokens> tokens;
+  for (const WeightedTokens& weighted : batch) {
+    Tensor row = result.weights[static_cast<int64_t>(tokens.size())];
+    for (size_t i = 0; i < weighted.weights.size(); ++i) {
+      const auto place = static_cast<int64_t>(i);
+      row[place / kClipRowTokens][place % kClipRowTokens + 1] =
+          weighted.weights[i];
+    }
+    tokens.push_back(weighted.tokens);
+  }
+  result.ids = MakeIds(tokenizer, tokens, padded);
+  return result;
+}
+
 }  // namespace
 
 Tensor ClipPromptIds(const ClipTokenizer& tokenizer,
@@ -98,31 +141,29 @@ Tensor ClipPromptIds(const ClipTokenizer& tokenizer,
 WeightedClipPrompt WeightedClipPromptIds(const ClipTokenizer& tokenizer,
                                          absl::Span<const std::string> captions,
                                          const ClipPromptOptions& options) {
-  ClipPromptOptions padded = options;
-  padded.no_padding = false;
-  const int64_t rows = options.max_token_length / kClipRowTokens;
-  WeightedClipPrompt result;
-  result.weights = torch::ones(
-      {static_cast<int64_t>(captions.size()), rows, kClipRowTokens + 2});
-  std::vector<Tokens> batch;
+  std::vector<WeightedTokens> batch;
   for (const std::string& caption : captions) {
-    Tokens tokens;
-    Tensor weights = result.weights[static_cast<int64_t>(batch.size())];
-    for (const WeightedText& part : ParseWeightedPrompt(caption)) {
-      for (const int64_t id : tokenizer.Encode(part.text)) {
-        if (static_cast<int64_t>(tokens.size()) == options.max_token_length) {
-          break;
-        }
-        const auto place = static_cast<int64_t>(tokens.size());
-        weights[place / kClipRowTokens][place % kClipRowTokens + 1] =
-            part.weight;
-        tokens.push_back(id);
-      }
-    }
-    batch.push_back(std::move(tokens));
+    batch.push_back(
+        TokensWithWeights(tokenizer, caption, options.max_token_length));
   }
-  result.ids = MakeIds(tokenizer, batch, padded);
-  return result;
+  return MakeWeightedIds(tokenizer, batch, options);
+}
+
+WeightedClipPrompt WeightedPreviewPromptIds(
+    const ClipTokenizer& tokenizer, absl::Span<const std::string> prompts,
+    int64_t pad) {
+  std::vector<WeightedTokens> batch;
+  size_t longest = 1;
+  for (const std::string& prompt : prompts) {
+    batch.push_back(TokensWithWeights(tokenizer, prompt, kMostPreviewTokens));
+    longest = std::max(longest, batch.back().tokens.size());
+  }
+  ClipPromptOptions options;
+  options.pad = pad;
+  options.max_token_length =
+      (static_cast<int64_t>(longest) + kClipRowTokens - 1) / kClipRowTokens *
+      kClipRowTokens;
+  return MakeWeightedIds(tokenizer, batch, options);
 }
 
 Tensor JoinClipRows(const Tensor& states, int64_t rows) {
@@ -133,6 +174,26 @@ Tensor JoinClipRows(const Tensor& states, int64_t rows) {
   return torch::cat({split.select(1, 0).narrow(1, 0, 1), middle,
                      split.select(1, rows - 1).narrow(1, length - 1, 1)},
                     1);
+}
+
+Tensor WeighJoinedStates(const Tensor& states, const Tensor& weights) {
+  const Tensor inner =
+      weights.narrow(2, 1, kClipRowTokens).flatten(1, 2);  // [B, rows * 75]
+  const Tensor ends = torch::ones({weights.size(0), 1}, weights.options());
+  return states *
+         torch::cat({ends, inner, ends}, 1).to(states.device()).unsqueeze(2);
+}
+
+Tensor WeighPreviewStates(const Tensor& states, const Tensor& weights) {
+  const Tensor joined =
+      states.unflatten(0, {-1, weights.size(1)}).flatten(1, 2);  // [B, L, C]
+  if (weights.eq(1).all().item<bool>()) return joined;
+  const Tensor weighted =
+      joined * weights.flatten(1, 2).to(states.device()).unsqueeze(2);
+  const auto mean = [](const Tensor& of) {
+    return of.to(torch::kFloat32).mean({1, 2}, /*keepdim=*/true);
+  };
+  return weighted * (mean(joined) / mean(weighted)).to(weighted.scalar_type());
 }
 
 }  // namespace atelier::trainer

@@ -41,7 +41,22 @@ WeightedClipPrompt WeightedClipPromptIds(const ClipTokenizer& tokenizer,
                                          absl::Span<const std::string> captions,
                                          const ClipPromptOptions& options);
 
+// The prompts of one preview, all in as many rows as the longest needs, up to
+// three. Source: Diffusers' long prompt weighting pipeline.
+WeightedClipPrompt WeightedPreviewPromptIds(
+    const ClipTokenizer& tokenizer, absl::Span<const std::string> prompts,
+    int64_t pad);
+
 // Shapes: states [B * rows, L, C] -> [B, (L - 2) * rows + 2, C].
 Tensor JoinClipRows(const Tensor& states, int64_t rows);
+
+// Joined states times the weight of their token, as captions are weighted in
+// training. Shapes: states [B, 75 * rows + 2, C], weights [B, rows, 77].
+Tensor WeighJoinedStates(const Tensor& states, const Tensor& weights);
+
+// The states of a preview: whole rows behind each other, each state times the
+// weight of its token, then scaled so that a prompt's mean stays as it was.
+// Shapes: states [B * rows, 77, C], weights [B, rows, 77] -> [B, 77 * rows, C].
+Tensor WeighPreviewStates(const Tensor& states, const Tensor& weights);
 
 }  // namespace atelier::trainer

@@ -135,6 +135,7 @@ absl::StatusOr<ModelOptions> ReadModelOptions(const v1::JobSpec& spec) {
     options.max_token_length = model.max_token_length();
   }
   options.no_token_padding = model.no_token_padding();
+  options.weighted_captions = config.loss().weighted_captions();
   options.t5xxl_max_token_length = model.t5xxl_max_token_length();
   if (model.has_gemma2_max_token_length()) {
     options.gemma2_max_token_length = model.gemma2_max_token_length();

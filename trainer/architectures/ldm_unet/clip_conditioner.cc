@@ -12,6 +12,7 @@ ClipConditioner::ClipConditioner(std::unique_ptr<ClipTokenizer> tokenizer,
                                  int64_t pad, const ModelOptions& options)
     : LdmConditioner(std::move(tokenizer), std::move(files)),
       text_model_(std::move(text_model)),
+      is_weighted_(options.weighted_captions),
       clip_skip_(options.clip_skip > 0 ? options.clip_skip : 1) {
   prompt_.max_token_length = options.max_token_length;
   prompt_.pad = pad;
@@ -22,15 +23,37 @@ std::vector<TextEncoder> ClipConditioner::TextEncoders() const {
   return {{"text_encoder", text_model_}};
 }
 
+// The states of every row, behind the final norm.
+//
+// Shapes: ids [B, rows, L] -> [B * rows, L, C].
+Tensor ClipConditioner::States(const Tensor& ids) const {
+  const torch::Device device = text_model_->parameters().front().device();
+  const Tensor rows = ids.flatten(0, 1).to(device);
+  return text_model_->FinalNorm(
+      text_model_->HiddenStates(rows, clip_skip_).back());
+}
+
 EncodedText ClipConditioner::Encode(absl::Span<const std::string> captions,
                                     EncoderChoice choice) {
   if (!IsChosen(*text_model_, choice)) return {Tensor()};
-  const torch::Device device = text_model_->parameters().front().device();
-  const Tensor ids =
-      ClipPromptIds(tokenizer(), captions, prompt_).to(device);  // [B, rows, L]
-  const Tensor state =
-      text_model_->HiddenStates(ids.flatten(0, 1), clip_skip_).back();
-  return {JoinClipRows(text_model_->FinalNorm(state), ids.size(1))};
+  if (is_weighted_) {
+    const WeightedClipPrompt prompt =
+        WeightedClipPromptIds(tokenizer(), captions, prompt_);
+    return {WeighJoinedStates(
+        JoinClipRows(States(prompt.ids), prompt.ids.size(1)), prompt.weights)};
+  }
+  const Tensor ids = ClipPromptIds(tokenizer(), captions, prompt_);
+  return {JoinClipRows(States(ids), ids.size(1))};
+}
+
+EncodedPrompt ClipConditioner::EncodePrompt(const std::string& prompt,
+                                            const std::string& negative,
+                                            EncoderChoice choice) {
+  if (!IsChosen(*text_model_, choice)) return {{Tensor()}, {Tensor()}};
+  const WeightedClipPrompt both =
+      WeightedPreviewPromptIds(tokenizer(), {prompt, negative}, prompt_.pad);
+  const Tensor context = WeighPreviewStates(States(both.ids), both.weights);
+  return {{context.narrow(0, 0, 1)}, {context.narrow(0, 1, 1)}};
 }
 
 Conditioning ClipConditioner::Condition(

@@ -45,14 +45,21 @@ class ClipConditioner : public LdmConditioner {
   // One place: the context [B, 77, C], or [B, 152 or 227, C] for long captions.
   EncodedText Encode(absl::Span<const std::string> captions,
                      EncoderChoice choice) override;
+  // The contexts are whole rows of 77 behind each other.
+  EncodedPrompt EncodePrompt(const std::string& prompt,
+                             const std::string& negative,
+                             EncoderChoice choice) override;
   Conditioning Condition(const EncodedText& text,
                          absl::Span<const ImageGeometry> geometry,
                          const BatchRng* rng) override;
   void SetGradientCheckpointing(bool enabled) override;
 
  private:
+  Tensor States(const Tensor& ids) const;
+
   std::shared_ptr<ClipTextModel> text_model_;
   ClipPromptOptions prompt_;
+  bool is_weighted_;
   int64_t clip_skip_;
 };
 

@@ -27,7 +27,8 @@ SdxlConditioner::SdxlConditioner(std::unique_ptr<ClipTokenizer> tokenizer,
                                  ClipTokenizerFiles files, ClipPair encoders,
                                  const ModelOptions& options)
     : LdmConditioner(std::move(tokenizer), std::move(files)),
-      encoders_(std::move(encoders)) {
+      encoders_(std::move(encoders)),
+      is_weighted_(options.weighted_captions) {
   prompt_.max_token_length = options.max_token_length;
   prompt_.no_padding = options.no_token_padding;
 }
@@ -37,43 +38,76 @@ std::vector<TextEncoder> SdxlConditioner::TextEncoders() const {
           {"text_encoder2", encoders_.clip_g}};
 }
 
-// Ids [B, rows, L] on the device of the encoder.
-Tensor SdxlConditioner::RowsOf(absl::Span<const std::string> captions,
-                               int64_t pad,
-                               const ClipTextEncoder& encoder) const {
+// Weights are undefined where none are read.
+WeightedClipPrompt SdxlConditioner::RowsOf(absl::Span<const std::string> texts,
+                                           Form form, int64_t pad) const {
+  if (form == Form::kPreview) {
+    return WeightedPreviewPromptIds(tokenizer(), texts, pad);
+  }
   ClipPromptOptions prompt = prompt_;
   prompt.pad = pad;
-  return ClipPromptIds(tokenizer(), captions, prompt)
-      .to(encoder.parameters().front().device());
+  if (is_weighted_) return WeightedClipPromptIds(tokenizer(), texts, prompt);
+  return {ClipPromptIds(tokenizer(), texts, prompt), Tensor()};
 }
 
-void SdxlConditioner::EncodeClipL(absl::Span<const std::string> captions,
-                                  EncodedText& text) {
-  const Tensor ids = RowsOf(captions, tokenizer().end(), *encoders_.clip_l);
-  text[kClipLHidden] = JoinClipRows(
-      encoders_.clip_l->HiddenStates(ids.flatten(0, 1), kPenultimate).back(),
-      ids.size(1));
+Tensor SdxlConditioner::Sequence(const Tensor& states,
+                                 const WeightedClipPrompt& rows,
+                                 Form form) const {
+  if (form == Form::kPreview) return WeighPreviewStates(states, rows.weights);
+  const Tensor joined = JoinClipRows(states, rows.ids.size(1));
+  return rows.weights.defined() ? WeighJoinedStates(joined, rows.weights)
+                                : joined;
 }
 
-void SdxlConditioner::EncodeClipG(absl::Span<const std::string> captions,
-                                  EncodedText& text) {
+void SdxlConditioner::EncodeClipL(absl::Span<const std::string> texts,
+                                  Form form, EncodedText& text) {
+  ClipTextEncoder& encoder = *encoders_.clip_l;
+  const torch::Device device = encoder.parameters().front().device();
+  const WeightedClipPrompt rows = RowsOf(texts, form, tokenizer().end());
+  const Tensor ids = rows.ids.flatten(0, 1).to(device);
+  text[kClipLHidden] =
+      Sequence(encoder.HiddenStates(ids, kPenultimate).back(), rows, form);
+}
+
+void SdxlConditioner::EncodeClipG(absl::Span<const std::string> texts,
+                                  Form form, EncodedText& text) {
   ClipTextEncoder& encoder = *encoders_.clip_g;
-  const Tensor ids = RowsOf(captions, kClipGPad, encoder);
-  const int64_t rows = ids.size(1);
+  const torch::Device device = encoder.parameters().front().device();
+  const WeightedClipPrompt rows = RowsOf(texts, form, kClipGPad);
+  const Tensor ids = rows.ids.to(device);  // [B, rows, L]
   const std::vector<Tensor> states = encoder.HiddenStates(ids.flatten(0, 1));
-  text[kClipGHidden] = JoinClipRows(states[states.size() - kPenultimate], rows);
+  text[kClipGHidden] =
+      Sequence(states[states.size() - kPenultimate], rows, form);
   const Tensor first_rows =
-      states.back().unflatten(0, {-1, rows}).select(1, 0);  // [B, L, C2]
+      states.back().unflatten(0, {-1, ids.size(1)}).select(1, 0);  // [B, L, C2]
   text[kClipGPooled] = encoder.Project(ClipTextModel::PoolAtEnd(
       ids.select(1, 0), encoder.FinalNorm(first_rows), tokenizer().end()));
 }
 
+EncodedText SdxlConditioner::EncodeAs(absl::Span<const std::string> texts,
+                                      Form form, EncoderChoice choice) {
+  EncodedText text(kTextPlaces);
+  if (IsChosen(*encoders_.clip_l, choice)) EncodeClipL(texts, form, text);
+  if (IsChosen(*encoders_.clip_g, choice)) EncodeClipG(texts, form, text);
+  return text;
+}
+
 EncodedText SdxlConditioner::Encode(absl::Span<const std::string> captions,
                                     EncoderChoice choice) {
-  EncodedText text(kTextPlaces);
-  if (IsChosen(*encoders_.clip_l, choice)) EncodeClipL(captions, text);
-  if (IsChosen(*encoders_.clip_g, choice)) EncodeClipG(captions, text);
-  return text;
+  return EncodeAs(captions, Form::kCaptions, choice);
+}
+
+EncodedPrompt SdxlConditioner::EncodePrompt(const std::string& prompt,
+                                            const std::string& negative,
+                                            EncoderChoice choice) {
+  const EncodedText both = EncodeAs({prompt, negative}, Form::kPreview, choice);
+  EncodedPrompt result;
+  for (const Tensor& place : both) {
+    const bool has = place.defined();
+    result.positive.push_back(has ? place.narrow(0, 0, 1) : place);
+    result.negative.push_back(has ? place.narrow(0, 1, 1) : place);
+  }
+  return result;
 }
 
 Conditioning SdxlConditioner::Condition(

@@ -42,21 +42,42 @@ class SdxlConditioner : public LdmConditioner {
   // Places: TextPlace.
   EncodedText Encode(absl::Span<const std::string> captions,
                      EncoderChoice choice) override;
+  // The states are whole rows of 77 behind each other.
+  EncodedPrompt EncodePrompt(const std::string& prompt,
+                             const std::string& negative,
+                             EncoderChoice choice) override;
   // The context is both states side by side. size_ids are height before width
   // of the original, the crop's corner (top, left) and the trained size.
   Conditioning Condition(const EncodedText& text,
                          absl::Span<const ImageGeometry> geometry,
                          const BatchRng* rng) override;
+  // Source: sd-scripts' `_te_outputs.npz` files.
+  std::string TextFileSuffix() const override { return "_te_outputs.npz"; }
+  absl::StatusOr<EncodedText> FromTextFile(
+      const TextArrays& arrays, const std::string& caption) const override;
+  TextArrays ToTextFile(const EncodedText& text,
+                        const std::string& caption) const override;
   void SetGradientCheckpointing(bool enabled) override;
 
  private:
-  Tensor RowsOf(absl::Span<const std::string> captions, int64_t pad,
-                const ClipTextEncoder& encoder) const;
-  void EncodeClipL(absl::Span<const std::string> captions, EncodedText& text);
-  void EncodeClipG(absl::Span<const std::string> captions, EncodedText& text);
+  // How captions, or the prompts of a preview, become rows, and rows a
+  // sequence.
+  enum class Form { kCaptions, kPreview };
+
+  WeightedClipPrompt RowsOf(absl::Span<const std::string> texts, Form form,
+                            int64_t pad) const;
+  Tensor Sequence(const Tensor& states, const WeightedClipPrompt& rows,
+                  Form form) const;
+  EncodedText EncodeAs(absl::Span<const std::string> texts, Form form,
+                       EncoderChoice choice);
+  void EncodeClipL(absl::Span<const std::string> texts, Form form,
+                   EncodedText& text);
+  void EncodeClipG(absl::Span<const std::string> texts, Form form,
+                   EncodedText& text);
 
   ClipPair encoders_;
   ClipPromptOptions prompt_;
+  bool is_weighted_;
 };
 
 }  // namespace atelier::trainer::sdxl

@@ -70,6 +70,25 @@ absl::Status CheckSamplers(const std::vector<PreviewPrompt>& prompts,
   return absl::OkStatus();
 }
 
+// As in sd-scripts, rectified flow is sampled in its one way whatever a prompt
+// asks for; that is said once.
+void UseTheOnlySampler(const std::vector<std::string>& samplers,
+                       std::vector<PreviewPrompt>& prompts,
+                       Reporter& reporter) {
+  if (samplers.size() != 1) return;
+  bool is_said = false;
+  for (PreviewPrompt& prompt : prompts) {
+    if (prompt.sampler == samplers.front()) continue;
+    if (!is_said) {
+      reporter.Warn(absl::StrCat("sampler `", prompt.sampler,
+                                 "` is left aside: this model is sampled by ",
+                                 samplers.front(), " only"));
+    }
+    is_said = true;
+    prompt.sampler = samplers.front();
+  }
+}
+
 PreviewPrompt WithDefaults(const PreviewDefaults& defaults) {
   PreviewPrompt prompt;
   prompt.width = defaults.width;
@@ -108,6 +127,7 @@ absl::StatusOr<SampleHook> SampleHook::Make(const Training& training,
     prompt.width = Fit(prompt.width, defaults);
     prompt.height = Fit(prompt.height, defaults);
   }
+  UseTheOnlySampler(samplers, prompts, reporter);
   RETURN_IF_ERROR(CheckSamplers(prompts, samplers));
   return SampleHook(training, output_dir, std::move(prompts), reporter);
 }
@@ -196,8 +216,9 @@ absl::StatusOr<SampleSaved> SampleHook::DrawOne(size_t index,
 SampleHook::Encoded SampleHook::Encode(const PreviewPrompt& prompt,
                                        EncoderChoice choice) const {
   Conditioner& conditioner = *training_->model.conditioner;
-  return {conditioner.Encode({prompt.prompt}, choice),
-          conditioner.EncodeNegative({prompt.negative_prompt}, choice)};
+  EncodedPrompt encoded =
+      conditioner.EncodePrompt(prompt.prompt, prompt.negative_prompt, choice);
+  return {std::move(encoded.positive), std::move(encoded.negative)};
 }
 
 void SampleHook::EncodePrompts() {
