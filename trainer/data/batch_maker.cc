@@ -194,7 +194,8 @@ absl::StatusOr<Batch> BatchMaker::Make(const PlannedBatch& plan) const {
     const int64_t number = plan.images[i];
     const DatasetImage& image = index_.images[number];
     const Augmentation augmentation = AugmentationOf(plan, i);
-    double weight = image.loss_weight;
+    const bool is_left_out = latents_ != nullptr && latents_->IsLeftOut(number);
+    double weight = is_left_out ? 0 : image.loss_weight;
     absl::StatusOr<Sample> made = SampleOf(number, augmentation);
     if (!made.ok() && CanBeSkipped(made.status(), options_)) {
       made = BlankSample(number, made.status(), &batch);

@@ -106,9 +106,26 @@ class LatentCaching {
     }
     for (size_t i = 0; !is_complete && i < chunk.size(); ++i) {
       if (chunk[i].is_from_npz) continue;
-      RETURN_IF_ERROR(Decode(std::move(contents[i]), &chunk[i]));
+      const absl::Status decoded = Decode(std::move(contents[i]), &chunk[i]);
+      if (absl::IsDataLoss(decoded) && options_.skip_corrupt_images) {
+        LeaveOut(decoded, &chunk[i]);
+      } else {
+        RETURN_IF_ERROR(decoded);
+      }
     }
     return chunk;
+  }
+
+  // An even picture goes through the encoder in its place.
+  static void LeaveOut(const absl::Status& reason, CachedImage* image) {
+    image->is_left_out = true;
+    image->warnings.push_back(
+        absl::StrCat("left out: ", std::string(reason.message())));
+    for (CachedVariant& variant : image->variants) {
+      const ImageSize size = variant.key.bucket;
+      variant.pixels =
+          torch::zeros({3, size.height, size.width}, torch::kFloat32);
+    }
   }
 
   // `contents` of the image's file; empty: they are read.
@@ -206,7 +223,10 @@ class LatentCaching {
   }
 
   absl::Status Keep(CachedImage image) {
-    if (!options_.to_disk || IsOnDisk(image)) return absl::OkStatus();
+    if (image.is_left_out) cache_->left_out_.insert(image.image);
+    if (!options_.to_disk || image.is_left_out || IsOnDisk(image)) {
+      return absl::OkStatus();
+    }
     return writer_.Add(
         [this, image = std::move(image)] { return store_.Save(image); });
   }

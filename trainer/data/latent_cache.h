@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ struct LatentCacheOptions {
   std::string folder;
   // Trust a file that has the image's name, without reading the image.
   bool skip_check = false;
+  // Leave images that cannot be decoded out, with a warning for each.
+  bool skip_corrupt_images = false;
   // Part of every file's name: digest of the encoder's weights and its
   // precision.
   std::string encoder_digest;
@@ -70,7 +73,8 @@ class LatentCache {
   // Encodes what is not on disk. Mirrored images are encoded on their own where
   // the subset has flip_aug. Memory: all latents in fp32.
   //
-  // Errors: DATA_LOSS for an image that cannot be decoded, UNAVAILABLE and
+  // Errors: DATA_LOSS for an image that cannot be decoded and may not be left
+  // out, UNAVAILABLE and
   // RESOURCE_EXHAUSTED where files cannot be written, OUT_OF_RANGE for latents
   // that are not finite, each with the image's path; what `encode` and
   // `progress` returned.
@@ -80,6 +84,9 @@ class LatentCache {
 
   // [C, h, w] fp32, not scaled by the autoencoder's factor. Threads: any.
   Tensor Latents(int64_t image, bool flipped) const;
+  // Whether an image could not be decoded; its latents are those of an even
+  // picture and should not count. Threads: any.
+  bool IsLeftOut(int64_t image) const { return left_out_.count(image) > 0; }
   const LatentCacheReport& report() const { return report_; }
 
  private:
@@ -88,6 +95,7 @@ class LatentCache {
 
   std::vector<Tensor> latents_;
   std::vector<Tensor> flipped_;
+  std::set<int64_t> left_out_;
   LatentCacheReport report_;
 };
 

@@ -38,6 +38,7 @@ struct CachedImage {
   std::string sha256;                   // empty: its contents were not read
   std::vector<CachedVariant> variants;  // upright, mirrored
   bool is_from_npz = false;
+  bool is_left_out = false;  // it cannot be decoded
   bool is_on_trust = false;  // from an npz file that proves nothing
   std::vector<std::string> warnings;
 };

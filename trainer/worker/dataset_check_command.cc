@@ -105,11 +105,12 @@ int DatasetCheckCommand(absl::Span<const std::string> arguments,
                         const DatasetCheck& check) {
   absl::StatusOr<DatasetCheckRequest> request =
       ReadRequest({arguments.begin(), arguments.end()});
-  absl::StatusOr<std::string> answer = request.status();
-  if (request.ok()) {
-    if (isatty(STDERR_FILENO) == 1) request->progress = DrawProgress;
-    answer = check(*request);
+  if (request.ok() && isatty(STDERR_FILENO) == 1) {
+    request->progress = DrawProgress;
   }
+  const absl::StatusOr<std::string> answer =
+      request.ok() ? check(*request)
+                   : absl::StatusOr<std::string>(request.status());
   std::cout << (answer.ok() ? *answer : ErrorLine(answer.status()))
             << std::endl;
   return ExitCodeFor(answer.status());

@@ -1,7 +1,5 @@
 #include "trainer/data/dataset_index.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 
 #include "gmock/gmock.h"
@@ -16,13 +14,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
-
-ScanOptions SkipCorrupt() {
-  ScanOptions options;
-  options.skip_corrupt_images = true;
-  return options;
-}
 
 class DatasetIndexTest : public ::testing::Test {
  protected:
@@ -43,12 +34,6 @@ class DatasetIndexTest : public ::testing::Test {
     return std::string(index.status().message());
   }
 
-  void Truncate(const std::string& name) {
-    const std::string path = dir_.File("images/" + name);
-    std::filesystem::resize_file(path,
-                                 std::filesystem::file_size(path) * 2 / 3);
-  }
-
   atelier::testing::TempDir dir_;
 };
 
@@ -65,76 +50,6 @@ TEST_F(DatasetIndexTest, ImagesAreSortedWithSizesAndCaptions) {
   EXPECT_EQ(index->images[1].width, 80);
   EXPECT_EQ(index->images[2].width, 30);
   EXPECT_EQ(index->train_images, 3);
-}
-
-TEST_F(DatasetIndexTest, EveryBadFileIsInOneError) {
-  testing::WriteTinyDataset(
-      dir_.File("images"),
-      {{"good.png", 64, 64, "x"}, {"cut.png"}, {"cut.jpg"}, {"cut.bmp"}});
-  for (const char* name : {"cut.png", "cut.jpg", "cut.bmp"}) Truncate(name);
-  testing::WriteText(dir_.File("images/empty.png"), "");
-  testing::WriteText(dir_.File("images/text.jpeg"), "this is no image");
-  testing::WriteText(dir_.File("images/good.txt"), "caf\xe9");
-  std::filesystem::create_symlink("nowhere", dir_.File("images/link.png"));
-  const std::string error = ErrorOf(Config());
-  EXPECT_THAT(error, HasSubstr("7 of the dataset's files cannot be used"));
-  EXPECT_THAT(error, HasSubstr("skip_corrupt_images"));
-  EXPECT_THAT(error, HasSubstr("cut.png: is truncated"));
-  EXPECT_THAT(error, HasSubstr("cut.jpg: is truncated"));
-  EXPECT_THAT(error, HasSubstr("cut.bmp: is truncated"));
-  EXPECT_THAT(error, HasSubstr("empty.png: is empty"));
-  EXPECT_THAT(error, HasSubstr("text.jpeg: is not a PNG, JPEG, WebP, BMP or"));
-  EXPECT_THAT(error, HasSubstr("good.txt: caption file is not UTF-8"));
-  EXPECT_THAT(error, HasSubstr("link.png: cannot be opened"));
-}
-
-TEST_F(DatasetIndexTest, CorruptImagesCanBeLeftOutWithAWarningEach) {
-  testing::WriteTinyDataset(
-      dir_.File("images"),
-      {{"a.png", 64, 64, "a"}, {"b.png", 64, 64, "b"}, {"c.png", 64, 64, "c"}});
-  Truncate("b.png");
-  const auto index = ScanDataset(Config(), SkipCorrupt());
-  ASSERT_TRUE(index.ok()) << index.status();
-  ASSERT_EQ(index->images.size(), 2u);
-  EXPECT_EQ(index->images[1].caption, "c");
-  ASSERT_EQ(index->warnings.size(), 1u);
-  EXPECT_THAT(index->warnings[0], HasSubstr("b.png: is truncated"));
-}
-
-TEST_F(DatasetIndexTest, ManyBadFilesAreCountedAndTheFirstNamed) {
-  for (int i = 0; i < 130; ++i) {
-    testing::WriteText(dir_.File("images/" + std::to_string(1000 + i) + ".png"),
-                       "no image");
-  }
-  const std::string error = ErrorOf(Config());
-  EXPECT_THAT(error, HasSubstr("130 of the dataset's files"));
-  EXPECT_THAT(error, HasSubstr("1000.png"));
-  EXPECT_THAT(error, Not(HasSubstr("1120.png")));
-  EXPECT_THAT(error, HasSubstr("and 31 more"));
-}
-
-TEST_F(DatasetIndexTest, BadCaptionsAreLeftOutLikeBadImages) {
-  testing::WriteTinyDataset(dir_.File("images"),
-                            {{"a.png", 64, 64, "a"}, {"b.png", 64, 64, "b"}});
-  testing::WriteText(dir_.File("images/b.txt"), "");
-  const auto index = ScanDataset(Config(), SkipCorrupt());
-  ASSERT_TRUE(index.ok()) << index.status();
-  EXPECT_EQ(index->images.size(), 1u);
-  ASSERT_EQ(index->bad_files.size(), 1u);
-  EXPECT_EQ(index->bad_files[0].image, dir_.File("images/b.png"));
-  EXPECT_THAT(index->warnings[0], HasSubstr("b.txt: caption file is empty"));
-}
-
-TEST_F(DatasetIndexTest, MissingImagesOfMetadataAreBadFiles) {
-  testing::WriteTinyDataset(dir_.File("images"), {{"a.png"}});
-  testing::WriteText(dir_.File("meta.json"), R"({"a.png": {}, "b.png": {}})");
-  DatasetConfig config = Config();
-  config.datasets[0].subsets[0].metadata_file = dir_.File("meta.json");
-  EXPECT_THAT(ErrorOf(config), AllOf(HasSubstr("1 of the dataset's files"),
-                                     HasSubstr("\"b.png\": no such image")));
-  const auto index = ScanDataset(config, SkipCorrupt());
-  ASSERT_TRUE(index.ok()) << index.status();
-  EXPECT_EQ(index->images.size(), 1u);
 }
 
 TEST_F(DatasetIndexTest, ImagesOfOtherEndingsAreNamedOnce) {
@@ -167,27 +82,6 @@ TEST_F(DatasetIndexTest, AnOrientationIsWarnedOfOrApplied) {
   EXPECT_TRUE(upright->warnings.empty());
 }
 
-TEST_F(DatasetIndexTest, AFolderWithoutImagesIsNamed) {
-  std::filesystem::create_directory(dir_.File("images"));
-  EXPECT_THAT(ErrorOf(Config()), AllOf(HasSubstr(dir_.File("images")),
-                                       HasSubstr("holds no images")));
-}
-
-TEST_F(DatasetIndexTest, NothingLeftToTrainOnIsAnError) {
-  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 64, 64, "a"}});
-  Truncate("a.png");
-  const auto index = ScanDataset(Config(), SkipCorrupt());
-  EXPECT_EQ(index.status().code(), absl::StatusCode::kNotFound);
-}
-
-TEST_F(DatasetIndexTest, AnUnreadableFileIsReported) {
-  if (geteuid() == 0) GTEST_SKIP() << "root reads everything";
-  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 64, 64, "a"}});
-  std::filesystem::permissions(dir_.File("images/a.png"),
-                               std::filesystem::perms::none);
-  EXPECT_THAT(ErrorOf(Config()), HasSubstr("a.png: cannot be opened"));
-}
-
 TEST_F(DatasetIndexTest, WithoutCaptionFileTheClassTokensAreTheCaption) {
   testing::WriteTinyDataset(dir_.File("images"), {{"a.png"}, {"b.png"}});
   DatasetConfig config = Config();
@@ -215,21 +109,6 @@ TEST_F(DatasetIndexTest, CaptionFilesAreReadAsTheSubsetSays) {
   EXPECT_EQ(ScanDataset(config, {})->images[0].caption, "first line\nsecond");
   testing::WriteText(dir_.File("images/a.txt"), "");
   EXPECT_THAT(ErrorOf(config), HasSubstr("a.txt: caption file is empty"));
-}
-
-TEST_F(DatasetIndexTest, SmallImagesAreRefusedOnlyWhereTheyMayNotGrow) {
-  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 100, 40, "a"}});
-  DatasetConfig config = Config();
-  config.datasets[0].enable_bucket = true;
-  config.datasets[0].width = config.datasets[0].height = 512;
-  EXPECT_TRUE(ScanDataset(config, {}).ok());
-  config.datasets[0].bucket_no_upscale = true;
-  EXPECT_THAT(ErrorOf(config), HasSubstr("is 100x40 and may not be enlarged"));
-}
-
-TEST_F(DatasetIndexTest, AStripOfPixelsIsRefused) {
-  testing::WriteTinyDataset(dir_.File("images"), {{"a.png", 900, 2, "a"}});
-  EXPECT_THAT(ErrorOf(Config()), HasSubstr("too narrow"));
 }
 
 TEST_F(DatasetIndexTest, RegularizationImagesAreTakenInTurnUntilTheyAreEnough) {

@@ -46,6 +46,31 @@ TEST_F(LatentCacheTest, ASecondRunReadsTheSameLatentsFromDisk) {
   ExpectSame(LatentsOf(**second), LatentsOf(**memory));
 }
 
+TEST_F(LatentCacheTest, ADamagedImageCanBeLeftOutOfCacheAndLoss) {
+  std::string png = testing::ReadBytes(data_.folder() + "/d.png");
+  png.replace(png.size() / 2, 60, std::string(60, 'x'));
+  testing::WriteText(data_.folder() + "/d.png", png);
+  options_.to_disk = true;
+  EXPECT_TRUE(absl::IsDataLoss(Make().status()));
+  options_.skip_corrupt_images = true;
+  const auto cache = Make();
+  ASSERT_TRUE(cache.ok()) << cache.status();
+  EXPECT_EQ(Files().size(), 14u);
+  ASSERT_EQ((*cache)->report().warnings.size(), 1u);
+  EXPECT_THAT((*cache)->report().warnings[0],
+              HasSubstr("d.png: image cannot be decoded"));
+  Loader loader(data_.index, data_.layout, cache->get(), {});
+  for (int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
+    const auto batch = loader.Next();
+    ASSERT_TRUE(batch.ok()) << batch.status();
+    for (int64_t row = 0; row < batch->size(); ++row) {
+      const int64_t image = batch->image_indices[row];
+      EXPECT_EQ(batch->loss_weights[row].item<float>() == 0,
+                data_.index.images[image].path.ends_with("d.png"));
+    }
+  }
+}
+
 TEST_F(LatentCacheTest, OneFileServesEverySeed) {
   options_.to_disk = true;
   const auto first = Make();
