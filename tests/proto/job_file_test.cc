@@ -24,6 +24,9 @@ v1::JobSpec SpecWithEverythingSet() {
         option.field->type() == google::protobuf::FieldDescriptor::TYPE_STRING;
     const bool is_path = option.info.path() != v1::PATH_KIND_UNSPECIFIED;
     std::string value = option.is_flag() ? "true" : "1";
+    // Where 1 is just outside the range, what is within it.
+    if (option.info.max_exclusive() && option.info.max() == 1) value = "0.5";
+    if (option.info.min_exclusive() && option.info.min() == 1) value = "1.5";
     if (is_text) value = is_path ? "/a \"b\"" : "tab\t \"quote\" \\ é \x01";
     if (option.info.choices_size() > 0) value = *option.info.choices().rbegin();
     EXPECT_TRUE(SetOptionFromText(option, value, spec.mutable_training()).ok())
