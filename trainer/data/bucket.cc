@@ -78,8 +78,7 @@ BucketSet::BucketSet(const BucketOptions& options) : options_(options) {
 BucketChoice BucketSet::Choose(ImageSize image) const {
   BucketChoice choice =
       options_.no_upscale ? SelectOwnSize(image) : SelectPredefined(image);
-  const bool is_empty =
-      choice.resized.width == 0 || choice.resized.height == 0;
+  const bool is_empty = choice.resized.width == 0 || choice.resized.height == 0;
   choice.aspect_error = is_empty ? std::numeric_limits<double>::quiet_NaN()
                                  : AspectOf(choice.bucket) - AspectOf(image);
   return choice;
