@@ -57,7 +57,8 @@ std::string BashScript() {
     absl::StrAppend(&flags, "    ", command.name, ") words=\"",
                     FlagWords(command), "\" ;;\n");
   }
-  std::vector<std::string> paths = {"--config", "--config-file", "--download"};
+  std::vector<std::string> paths = {"--config", "--config-file",
+                                    "--command-file", "--download"};
   std::string choices;
   for (const Option& option : AllOptions()) {
     if (option.info.path() != v1::PATH_KIND_UNSPECIFIED) {

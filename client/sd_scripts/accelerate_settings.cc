@@ -9,8 +9,8 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
+#include "client/sd_scripts/shown_text.h"
 #include "proto/cc/suggestion.h"
-#include "proto/cc/utf8.h"
 
 namespace atelier::client::sd_scripts {
 namespace {
@@ -148,9 +148,8 @@ void ReadConfigFile(const Surroundings& surroundings,
                            !absl::StartsWith(kind, "MULTI_"));
   if (is_several) {
     disposition->does = Does::kRefused;
-    disposition->reason =
-        absl::StrCat("it asks for distributed_type ", CutUtf8(ToUtf8(kind), 40),
-                     ": ", kOneProcess);
+    disposition->reason = absl::StrCat("it asks for distributed_type ",
+                                       ShownText(kind), ": ", kOneProcess);
     return;
   }
   settings->uses_cpu =
@@ -211,7 +210,7 @@ absl::Status Unknown(absl::string_view typed) {
   for (const Setting& setting : kSettings) {
     names.push_back(absl::StrCat("--", setting.name));
   }
-  const std::string shown = CutUtf8(ToUtf8(typed), 100);
+  const std::string shown = ShownText(typed);
   return absl::InvalidArgumentError(absl::StrCat(
       "accelerate launch has no option ", shown, DidYouMean(shown, names)));
 }

@@ -13,7 +13,8 @@ namespace {
 constexpr size_t kShownBytes = 200;
 
 std::string OneLine(const std::string& text) {
-  std::string line = CutUtf8(ToUtf8(text), kShownBytes);
+  std::string line =
+      CutUtf8(ToUtf8(text.substr(0, 2 * kShownBytes)), kShownBytes);
   std::replace_if(
       line.begin(), line.end(),
       [](unsigned char c) { return absl::ascii_iscntrl(c); }, ' ');

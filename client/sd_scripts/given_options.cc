@@ -11,13 +11,11 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
+#include "client/sd_scripts/shown_text.h"
 #include "proto/cc/suggestion.h"
-#include "proto/cc/utf8.h"
 
 namespace atelier::client::sd_scripts {
 namespace {
-
-constexpr size_t kShownBytes = 100;
 
 bool IsNumber(absl::string_view text) {
   double number = 0;
@@ -70,7 +68,7 @@ std::string GivenOptions::Value(absl::string_view name) const {
 }
 
 std::string UnknownScriptOption(absl::string_view name, const Script& script) {
-  const std::string shown = CutUtf8(ToUtf8(name), kShownBytes);
+  const std::string shown = ShownText(name);
   std::vector<std::string> owners;
   for (const Script& each : AllScripts()) {
     if (FindRow(name, each) != nullptr) owners.push_back(each.file);
@@ -89,7 +87,7 @@ std::string UnknownScriptOption(absl::string_view name, const Script& script) {
 
 std::string ValueFault(const OptionRow& row, absl::string_view text,
                        bool checks_choices) {
-  const std::string shown = CutUtf8(ToUtf8(text), kShownBytes);
+  const std::string shown = ShownText(text);
   const std::string type_fault = TypeFault(row, WithoutDigitGroups(row, text));
   if (!type_fault.empty()) {
     return absl::StrCat(row.name, " is \"", shown, "\"; ", type_fault);

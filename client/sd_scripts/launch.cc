@@ -11,8 +11,8 @@
 #include "client/sd_scripts/accelerate_settings.h"
 #include "client/sd_scripts/script.h"
 #include "client/sd_scripts/shell_word.h"
+#include "client/sd_scripts/shown_text.h"
 #include "proto/cc/status_macros.h"
-#include "proto/cc/utf8.h"
 
 namespace atelier::client::sd_scripts {
 namespace {
@@ -60,7 +60,7 @@ class LaunchReader {
     const bool is_parallel = name == "torchrun" || name == "deepspeed" ||
                              name == "mpirun" || name == "horovodrun";
     return Nothing(absl::StrCat(
-        "`", CutUtf8(ToUtf8(name), 100), "` ",
+        "`", ShownText(name), "` ",
         is_parallel ? "starts several processes, where a single one trains"
                     : "starts no training script"));
   }

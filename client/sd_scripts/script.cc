@@ -7,13 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "client/sd_scripts/shown_text.h"
 #include "proto/cc/suggestion.h"
-#include "proto/cc/utf8.h"
 
 namespace atelier::client::sd_scripts {
 namespace {
-
-constexpr size_t kShownBytes = 100;
 
 constexpr Script kScripts[] = {
     {"train_db.py", "db", 'D', v1::ARCHITECTURE_SD1},
@@ -80,11 +78,11 @@ absl::StatusOr<const Script*> FindScript(absl::string_view path) {
   const std::string known = absl::StrJoin(files, ", ");
   if (const Refusal* refusal = FindRefusal(name)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(CutUtf8(ToUtf8(name), kShownBytes), " ", refusal->sentence,
+        absl::StrCat(ShownText(name), " ", refusal->sentence,
                      ": use the command of one of ", known));
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("script ", CutUtf8(ToUtf8(name), kShownBytes),
+      absl::StrCat("script ", ShownText(name),
                    " is none of sd-scripts' for full fine-tuning, which are ",
                    known, DidYouMean(name, files)));
 }

@@ -9,12 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include "proto/cc/utf8.h"
+#include "client/sd_scripts/shown_text.h"
 
 namespace atelier::client::sd_scripts {
 namespace {
-
-constexpr size_t kShownBytes = 100;
 
 // -1, -.5: argparse takes such for values where no option looks like one.
 bool IsNegativeNumber(absl::string_view word) {
@@ -44,8 +42,7 @@ class ScriptArgumentReader {
       const std::string word = Take();
       std::optional<Named> named = Find(word);
       if (!named.has_value()) {
-        Fault("", absl::StrCat("unexpected argument \"",
-                               CutUtf8(ToUtf8(word), kShownBytes),
+        Fault("", absl::StrCat("unexpected argument \"", ShownText(word),
                                "\"; an option begins with --"));
       } else if (named->row == nullptr) {
         Fault(word, named->fault);
@@ -147,8 +144,7 @@ class ScriptArgumentReader {
   }
 
   void Fault(absl::string_view field, absl::string_view message) {
-    violations_.push_back(
-        {CutUtf8(ToUtf8(field), kShownBytes), std::string(message)});
+    violations_.push_back({ShownText(field), std::string(message)});
   }
 
   absl::Span<const std::string> words_;

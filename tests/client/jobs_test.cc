@@ -147,7 +147,7 @@ TEST_F(JobsTest, OptionsAreExplainedInThreeForms) {
 
 TEST_F(JobsTest, CompletionKnowsCommandsAndOptions) {
   EXPECT_EQ(Run({"completion", "bash"}), 0);
-  EXPECT_THAT(Out(), HasSubstr("submit list show"));
+  EXPECT_THAT(Out(), HasSubstr("submit convert list show"));
   EXPECT_THAT(Out(), HasSubstr("--learning_rate"));
   EXPECT_EQ(Run({"completion", "powershell"}), 2);
 }
