@@ -70,14 +70,15 @@ class ReportPrinter {
          << Count(report_, "held_out") << " held out, "
          << report_.at("broken").size() << " broken\n\n";
     Table table({"DATASET", "IMAGES", "REPEATS", "SAMPLES", "CAPTIONS", "ALPHA",
-                 "KIND", "CLASS TOKENS", "FOLDER"});
+                 "MASKS", "HELD OUT", "KIND", "CLASS TOKENS", "FOLDER"});
     for (const Json& subset : report_.at("subsets")) {
       const int64_t missing =
           Number(subset, "images") - Number(subset, "own_captions");
       table.Add({Count(subset, "dataset"), Count(subset, "images"),
                  Count(subset, "repeats"), Count(subset, "samples"),
                  missing == 0 ? "all" : absl::StrCat("-", missing),
-                 Count(subset, "with_alpha"),
+                 Count(subset, "with_alpha"), Count(subset, "with_mask"),
+                 Count(subset, "held_out"),
                  subset.at("is_regularization").get<bool>() ? "reg" : "train",
                  TextField(subset, "class_tokens"),
                  TextField(subset, "source")});

@@ -15,7 +15,7 @@ constexpr char kReport[] =
     R"("train_samples":10,"regularization_samples":10,"held_out":1,)"
     R"("subsets":[{"dataset":0,"source":"/data/cats","class_tokens":"cat",)"
     R"("is_regularization":false,"images":5,"held_out":1,"repeats":2,)"
-    R"("samples":10,"own_captions":4,"with_alpha":0}],)"
+    R"("samples":10,"own_captions":4,"with_alpha":0,"with_mask":3}],)"
     R"("buckets":[{"dataset":0,"width":512,"height":768,"images":5,)"
     R"("samples":10,"batch_size":4,"batches":3,"last_batch":2,)"
     R"("aspect_error":0.01,"cropped":0.05,"enlarged":1}],)"

@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "trainer/data/loss_mask.h"
+
 namespace atelier::trainer {
 namespace {
 
@@ -75,6 +77,7 @@ void CountImages(const DatasetIndex& index, const BucketLayout& layout,
     counts.samples += image.repeats;
     counts.own_captions += image.has_own_caption;
     counts.with_alpha += image.has_alpha;
+    counts.with_mask += HasMask(index, image);
     (image.is_regularization ? report->regularization_samples
                              : report->train_samples) += image.repeats;
   }

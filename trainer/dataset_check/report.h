@@ -21,6 +21,7 @@ struct SubsetCounts {
   int64_t samples = 0;       // an epoch
   int64_t own_captions = 0;  // of the images, those that have one
   int64_t with_alpha = 0;
+  int64_t with_mask = 0;  // that weighs the loss
 };
 
 // A bucket as training sees it.

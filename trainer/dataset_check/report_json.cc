@@ -17,7 +17,8 @@ Json SubsetJson(const SubsetCounts& subset) {
           {"repeats", subset.repeats},
           {"samples", subset.samples},
           {"own_captions", subset.own_captions},
-          {"with_alpha", subset.with_alpha}};
+          {"with_alpha", subset.with_alpha},
+          {"with_mask", subset.with_mask}};
 }
 
 Json BucketJson(const BucketCounts& bucket) {
