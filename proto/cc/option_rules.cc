@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "proto/cc/cache_rules.h"
 #include "proto/cc/dataset_rules.h"
 #include "proto/cc/enum_name.h"
 #include "proto/cc/model_rules.h"
@@ -15,6 +16,7 @@
 #include "proto/cc/output_rules.h"
 #include "proto/cc/rule_report.h"
 #include "proto/cc/schedule_rules.h"
+#include "proto/cc/validation_rules.h"
 
 namespace atelier {
 namespace {
@@ -185,9 +187,6 @@ std::vector<Effect> OtherEffects(const v1::TrainingConfig& config) {
       {"bucket_no_upscale", buckets, "enable_bucket"},
       {"vae_batch_size", caches || dataset.has_dataset_config(),
        "cache_latents"},
-      {"skip_cache_check",
-       dataset.cache_latents_to_disk() || dataset.has_dataset_config(),
-       "cache_latents_to_disk"},
       {"token_warmup_min",
        caption.token_warmup_step() > 0 || dataset.has_dataset_config(),
        "token_warmup_step"},
@@ -223,6 +222,8 @@ void CheckRules(v1::Architecture architecture, const v1::TrainingConfig& config,
   CheckModelRules(architecture, config, report);
   CheckScheduleRules(config, report);
   CheckOutputRules(config, report);
+  CheckValidationRules(config, report);
+  CheckCacheRules(config, report);
 }
 
 void AddEffectWarnings(const v1::TrainingConfig& given,
@@ -230,9 +231,11 @@ void AddEffectWarnings(const v1::TrainingConfig& given,
                        std::vector<std::string>* warnings) {
   AddWithoutEffect(given, LossEffects(filled.loss()), warnings);
   AddWithoutEffect(given, OtherEffects(filled), warnings);
+  AddDatasetWarnings(given.dataset(), warnings);
   AddScheduleWarnings(given, filled, warnings);
   AddOutputWarnings(given, warnings);
-  AddDatasetWarnings(given.dataset(), warnings);
+  AddValidationWarnings(given, filled, warnings);
+  AddCacheWarnings(given, warnings);
   const auto overruled = [&](bool holds, absl::string_view message) {
     if (holds) warnings->push_back(std::string(message));
   };

@@ -17,44 +17,15 @@
 
 #include "trainer/architectures/caption_length.h"
 #include "trainer/architectures/model_options.h"
+#include "trainer/architectures/recipe.h"
+#include "trainer/architectures/text_arrays.h"
 #include "trainer/checkpoint/checkpoint_source.h"
 #include "trainer/job/image_geometry.h"
-#include "trainer/memory/block_runner.h"
 #include "trainer/tensor/random_tensor.h"
 #include "trainer/tensor/torch.h"
 #include "trainer/vae/autoencoder_kl.h"
 
 namespace atelier::trainer {
-
-// What the denoiser is conditioned on; an architecture fills the tensors that
-// it uses, the others stay undefined.
-//
-// Shapes: context [B, L, D], pooled [B, P], context_mask [B, L], size_ids [B,
-// 6], guidance [B], position_crop [B, 2] on the CPU.
-struct Conditioning {
-  Tensor context;
-  Tensor pooled;
-  Tensor context_mask;
-  Tensor size_ids;
-  Tensor guidance;
-  // Where in the table of positions a sample's crop begins, down and across, as
-  // shares (0 up to 1) of the room that there is; below 0: in the middle.
-  Tensor position_crop;
-};
-
-// The network that is trained.
-class Denoiser : public torch::nn::Module {
- public:
-  // Shapes: latents [B, C, h, w], timesteps [B] in 0..1000; returns [B, C, h,
-  // w].
-  virtual Tensor forward(const Tensor& latents, const Tensor& timesteps,
-                         const Conditioning& conditioning) = 0;
-  // Recompute activations in the backward pass instead of keeping them.
-  virtual void SetGradientCheckpointing(bool enabled) = 0;
-  // Runs the repeated blocks of a transformer, which can be moved between
-  // device and host memory one by one; null: the network has none.
-  virtual BlockRunner* block_runner() { return nullptr; }
-};
 
 // A module of the conditioner with the name its options and learning rates use.
 struct TextEncoder {
@@ -117,81 +88,25 @@ class Conditioner {
   virtual Conditioning Condition(const EncodedText& text,
                                  absl::Span<const ImageGeometry> geometry,
                                  const BatchRng* rng) = 0;
+  // sd-scripts' file of what these encoders make of a caption: what follows an
+  // image's stem in its name; empty: it has none.
+  virtual std::string TextFileSuffix() const { return ""; }
+  // Rows [1, ...] in the places of Encode (kFrozen) from that file's arrays.
+  // Errors: FAILED_PRECONDITION for arrays that are missing, have other sizes,
+  // or were made with other options or, as far as they tell, of another text.
+  virtual absl::StatusOr<EncodedText> FromTextFile(
+      const TextArrays& /*arrays*/, const std::string& /*caption*/) const {
+    return absl::FailedPreconditionError("there is no such file");
+  }
+  // The reverse; empty where not all is there that such a file holds.
+  virtual TextArrays ToTextFile(const EncodedText& /*text*/,
+                                const std::string& /*caption*/) const {
+    return {};
+  }
   virtual void SetGradientCheckpointing(bool enabled) = 0;
   // Frees the encoders that are not trained: whatever they could be asked is
   // cached. Does nothing for those that the saved checkpoint holds.
   virtual void ReleaseFrozen() {}
-};
-
-// A preview to draw.
-struct PreviewRequest {
-  Conditioning positive;
-  Conditioning negative;  // of the empty or negative prompt; used when
-                          // cfg_scale is not 1
-  int width = 512;
-  int height = 512;
-  int steps = 30;
-  double cfg_scale = 7.5;
-  std::string sampler = "ddim";
-  uint64_t seed = 0;
-  // Each for the families that have it; none: the family's own value.
-  std::optional<double> guidance_scale;
-  std::optional<double> flow_shift;
-  std::optional<double> cfg_trunc_ratio;
-  std::optional<double> renorm_cfg;
-};
-
-// How noisy each sample of a batch is. Shapes: both [B] fp32; `sigmas`, the
-// share of noise, is undefined for schedules that are tables over timesteps.
-struct NoiseLevels {
-  Tensor timesteps;
-  Tensor sigmas;
-
-  NoiseLevels to(torch::Device device) const {
-    return {timesteps.to(device),
-            sigmas.defined() ? sigmas.to(device) : Tensor()};
-  }
-};
-
-// The objective of an architecture: how noise is added and what is learnt.
-class Recipe {
- public:
-  virtual ~Recipe() = default;
-
-  // Everything random of one micro-batch comes from `rng`. Shapes: latents [B,
-  // C, h, w], of which only the sizes are read.
-  virtual NoiseLevels SampleNoiseLevels(const Tensor& latents,
-                                        const BatchRng& rng) const = 0;
-  // Noise that becomes the target, and the noise that is added to the input
-  // (the same unless ip_noise_gamma is set). Shapes as latents.
-  struct Noise {
-    Tensor target;
-    Tensor input;
-  };
-  virtual Noise SampleNoise(const Tensor& latents,
-                            const BatchRng& rng) const = 0;
-  virtual Tensor AddNoise(const Tensor& latents, const Tensor& noise,
-                          const NoiseLevels& levels) const = 0;
-  virtual Tensor Target(const Tensor& latents, const Tensor& noise,
-                        const NoiseLevels& levels) const = 0;
-  // The network's output as a value to compare with the target.
-  virtual Tensor Prediction(const Tensor& output, const Tensor& /*noisy*/,
-                            const NoiseLevels& /*levels*/) const {
-    return output;
-  }
-  // The loss to differentiate, a scalar in fp32: elements, mask, mean over each
-  // sample, the sample's weight, timestep weights, mean over the batch
-  // (sd-scripts-spec 5.4). Shapes: prediction and target [B, C, h, w],
-  // loss_weights [B], loss_mask [B, 1, H, W] or undefined.
-  virtual Tensor Loss(const Tensor& prediction, const Tensor& target,
-                      const NoiseLevels& levels, const Tensor& loss_weights,
-                      const Tensor& loss_mask) const = 0;
-
-  // Draws latents [1, C, h, w] for a preview. Samplers: Samplers().
-  virtual absl::StatusOr<Tensor> Preview(Denoiser& denoiser,
-                                         const PreviewRequest& request,
-                                         torch::Device device) const = 0;
-  virtual std::vector<std::string> Samplers() const = 0;
 };
 
 // The files that a model is read from.
@@ -263,6 +178,15 @@ struct PreviewDefaults {
   int size_multiple = 8;  // pixels; sizes are rounded down to it
 };
 
+// sd-scripts' files of latents: `<stem>_WWWWxHHHH<suffix>`.
+struct LatentFiles {
+  std::string_view suffix = {};        // is written and read
+  std::string_view other_suffix = {};  // is read; empty: none
+  bool has_plain_name = false;         // `<stem>.npz` is read first
+  bool has_size_keys = false;  // arrays are named after the latents' size
+  bool is_scaled = false;      // they hold what the denoiser sees
+};
+
 struct Architecture {
   std::string_view name;  // the folder's, and what people type
   // Says whether a checkpoint is ours, from names and shapes alone; if so,
@@ -294,6 +218,7 @@ struct Architecture {
   // multiple of bucket_step_px.
   int latent_scale = 8;
   int bucket_step_px = 64;
+  LatentFiles latent_files = {};
 };
 
 // Every architecture that is compiled in, one row each.

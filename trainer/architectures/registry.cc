@@ -19,6 +19,13 @@ namespace {
 constexpr std::string_view kStabilityImplementation =
     "https://github.com/Stability-AI/generative-models";
 
+// sd-scripts' trainers look for `_sdxl.npz` for SD 1.x and 2.x too; its tool
+// that only caches writes `_sd.npz`.
+constexpr LatentFiles kSdLatents = {
+    .suffix = "_sdxl.npz", .other_suffix = "_sd.npz", .has_plain_name = true};
+constexpr LatentFiles kSdxlLatents = {.suffix = "_sdxl.npz",
+                                      .has_plain_name = true};
+
 const Architecture kArchitectures[] = {
     {
         .name = "sd1",
@@ -31,6 +38,7 @@ const Architecture kArchitectures[] = {
         .modelspec_implementation = kStabilityImplementation,
         .latent_scale = 8,
         .bucket_step_px = 8,
+        .latent_files = kSdLatents,
     },
     {
         .name = "sd2",
@@ -43,6 +51,7 @@ const Architecture kArchitectures[] = {
         .modelspec_implementation = kStabilityImplementation,
         .latent_scale = 8,
         .bucket_step_px = 8,
+        .latent_files = kSdLatents,
     },
     {
         .name = "sdxl",
@@ -58,6 +67,7 @@ const Architecture kArchitectures[] = {
         .modelspec_implementation = kStabilityImplementation,
         .latent_scale = 8,
         .bucket_step_px = 32,
+        .latent_files = kSdxlLatents,
     },
     {
         .name = "sd3",
@@ -71,6 +81,7 @@ const Architecture kArchitectures[] = {
         .modelspec_implementation = kStabilityImplementation,
         .latent_scale = 8,
         .bucket_step_px = 8,
+        .latent_files = {.suffix = "_sd3.npz", .has_size_keys = true},
     },
     {
         .name = "flux",
@@ -84,6 +95,9 @@ const Architecture kArchitectures[] = {
         .modelspec_implementation = "https://github.com/black-forest-labs/flux",
         .latent_scale = 8,
         .bucket_step_px = 16,
+        .latent_files = {.suffix = "_flux.npz",
+                         .has_size_keys = true,
+                         .is_scaled = true},
     },
     {
         .name = "lumina2",
@@ -102,6 +116,9 @@ const Architecture kArchitectures[] = {
             "https://github.com/Alpha-VLLM/Lumina-Image-2.0",
         .latent_scale = 8,
         .bucket_step_px = 16,
+        .latent_files = {.suffix = "_lumina.npz",
+                         .has_size_keys = true,
+                         .is_scaled = true},
     },
 };
 

@@ -25,6 +25,7 @@ constexpr int kFormatVersion = 1;
 constexpr char kStateFile[] = "state.json";
 constexpr char kModelFile[] = "model.safetensors";
 constexpr char kOptimizerFile[] = "optimizer.safetensors";
+constexpr char kEmaFile[] = "ema.safetensors";
 constexpr char kManifestFile[] = "manifest.json";
 constexpr char kFolderSuffix[] = "-state";
 
@@ -118,11 +119,13 @@ absl::StatusOr<int64_t> WriteTrainingState(const std::string& path,
   ASSIGN_OR_RETURN(const SavedFile model,
                    WriteSafetensors(Join(partial, kModelFile), state.model));
   record(kModelFile, model);
-  if (!state.optimizer.empty()) {
-    ASSIGN_OR_RETURN(
-        const SavedFile optimizer,
-        WriteSafetensors(Join(partial, kOptimizerFile), state.optimizer));
-    record(kOptimizerFile, optimizer);
+  for (const auto& [name, tensors] :
+       {std::pair(kOptimizerFile, &state.optimizer),
+        std::pair(kEmaFile, &state.ema)}) {
+    if (tensors->empty()) continue;
+    ASSIGN_OR_RETURN(const SavedFile file,
+                     WriteSafetensors(Join(partial, name), *tensors));
+    record(name, file);
   }
   ASSIGN_OR_RETURN(
       const SavedFile list,
@@ -141,7 +144,8 @@ absl::Status VerifyTrainingState(const std::string& path) {
     }
   }
   for (const auto& [name, entry] : manifest.items()) {
-    if (name != kStateFile && name != kModelFile && name != kOptimizerFile) {
+    if (name != kStateFile && name != kModelFile && name != kOptimizerFile &&
+        name != kEmaFile) {
       return absl::DataLossError(absl::StrCat(
           Join(path, kManifestFile), " lists the unknown file '", name, "'"));
     }
@@ -176,10 +180,12 @@ absl::StatusOr<TrainingState> ReadTrainingState(const std::string& path) {
   TrainingState state;
   ASSIGN_OR_RETURN(state.progress, ReadTrainingProgress(path));
   ASSIGN_OR_RETURN(state.model, ReadSafetensors(Join(path, kModelFile)));
-  const std::string optimizer = Join(path, kOptimizerFile);
-  std::error_code ignored;
-  if (std::filesystem::exists(optimizer, ignored)) {
-    ASSIGN_OR_RETURN(state.optimizer, ReadSafetensors(optimizer));
+  for (const auto& [name, tensors] :
+       {std::pair(kOptimizerFile, &state.optimizer),
+        std::pair(kEmaFile, &state.ema)}) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(Join(path, name), ignored)) continue;
+    ASSIGN_OR_RETURN(*tensors, ReadSafetensors(Join(path, name)));
   }
   return state;
 }

@@ -1,10 +1,12 @@
 // What a run needs to go on as if it had never stopped.
 //
-//   NAME-state/state.json              counters, seed, digest of the options,
-//   whatever else is asked NAME-state/model.safetensors       the trained
-//   weights NAME-state/optimizer.safetensors   the optimizer's state (absent
-//   when it has none) NAME-state/manifest.json           size and SHA-256 of
-//   each, written last
+//   NAME-state/
+//     state.json               counters, seed, digest of the options, and
+//                              whatever else is asked
+//     model.safetensors        the trained weights
+//     optimizer.safetensors    the optimizer's state, where it has one
+//     ema.safetensors          moving averages, where they are kept
+//     manifest.json            size and SHA-256 of each, written last
 //
 // The folder appears whole (AtomicFolder); one without a manifest that fits is
 // not used.
@@ -39,6 +41,7 @@ struct TrainingState {
   TrainingProgress progress;
   std::map<std::string, Tensor> model;      // as they are in memory (fp32)
   std::map<std::string, Tensor> optimizer;  // Optimizer::State()
+  std::map<std::string, Tensor> ema;        // Ema::State()
 };
 
 // Returns the folder's size in bytes. A state of this name is replaced, and

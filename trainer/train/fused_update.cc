@@ -57,6 +57,7 @@ void FusedUpdate::End() {
       }
     }
   }
+  if (phase_ == Phase::kUpdating) optimizer_.FinishStep();
   phase_ = Phase::kOff;
 }
 

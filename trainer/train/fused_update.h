@@ -5,7 +5,9 @@
 // The outcome is that of the ordinary step, bit for bit. Where an update needs
 // to know all gradients first (clipping to a global norm, loss scaling, leaving
 // out a step that is not finite) the pass is run twice: the first measures the
-// norm and drops the gradients, the second updates.
+// norm and drops the gradients, the second updates. With gradients accumulated
+// over several micro-batches the last one's pass updates; those before are out
+// of it. Optimizers that estimate from sums over all gradients finish in End.
 #pragma once
 
 #include <vector>
@@ -30,7 +32,7 @@ class FusedUpdate {
   // `grad_scale`. The norm is measured as well.
   void BeginUpdating(double grad_scale);
   // Handles gradients that came without a hook being called (those of blocks
-  // that wait in host memory).
+  // that wait in host memory), and finishes the optimizer's step.
   void End();
 
   // Of the last pass, as optim/grad_norm.h has it. Blocks: until a device has

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -111,23 +112,54 @@ absl::Status CheckTrained(const Training& training) {
   return absl::OkStatus();
 }
 
+// An optimizer that estimates one step size for all cannot heed several rates.
+absl::Status CheckRates(const Training& training, const OptimizerKind& kind) {
+  if (!kind.traits.has_one_rate) return absl::OkStatus();
+  const auto& [first, rate] = *training.learning_rates.begin();
+  for (const auto& [group, other] : training.learning_rates) {
+    if (other == rate) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        std::string(kind.name), " has one step size for all weights, but the ",
+        "learning rates of ", first, " and ", group, " are ", rate, " and ",
+        other, "; give both the same, or 0 to one of them"));
+  }
+  return absl::OkStatus();
+}
+
+// Schedule-free optimizers keep their rate, and those that determine it have
+// none to change: the default schedule, but for `adafactor:LR`, which is
+// reported.
+LrScheduleOptions ScheduleOptions(const Training& training,
+                                  const OptimizerKind& kind) {
+  LrScheduleOptions asked = ReadLrScheduleOptions(training.spec.training(),
+                                                  training.length.total_steps);
+  const bool is_free = kind.traits.is_schedule_free ||
+                       (training.optimizer->DeterminesLearningRate() &&
+                        !absl::StartsWith(asked.name, "adafactor"));
+  if (!is_free) return asked;
+  LrScheduleOptions options;
+  options.total_steps = asked.total_steps;
+  return options;
+}
+
 }  // namespace
 
 absl::Status MakeTrainingOptimizer(Training& training) {
   const v1::OptimizerOptions& options = training.spec.training().optimizer();
+  const std::string name = OptimizerName(training.spec.training());
+  ASSIGN_OR_RETURN(const OptimizerKind* kind, FindOptimizer(name));
   ASSIGN_OR_RETURN(std::vector<ParameterGroup> groups,
                    DenoiserGroups(training));
   AddTextEncoders(training, groups);
   RETURN_IF_ERROR(CheckTrained(training));
   const std::vector<std::string> arguments(options.optimizer_args().begin(),
                                            options.optimizer_args().end());
-  const std::string kind =
-      options.optimizer_type().empty() ? "AdamW" : options.optimizer_type();
+  RETURN_IF_ERROR(CheckRates(training, *kind));
   ASSIGN_OR_RETURN(training.optimizer,
-                   MakeOptimizer(kind, arguments, std::move(groups)));
+                   MakeOptimizer(name, arguments, std::move(groups)));
+  training.optimizer->set_rounding_seed(training.loop.seed);
   ASSIGN_OR_RETURN(LrSchedule schedule,
-                   LrSchedule::Make(ReadLrScheduleOptions(
-                       training.spec.training(), training.length.total_steps)));
+                   LrSchedule::Make(ScheduleOptions(training, *kind)));
   training.schedule = std::make_unique<LrSchedule>(std::move(schedule));
   return absl::OkStatus();
 }

@@ -14,6 +14,20 @@
 namespace atelier::trainer {
 namespace {
 
+std::optional<torch::ScalarType> WeightType(const v1::RunOptions& run) {
+  if (run.full_bf16()) return torch::kBFloat16;
+  if (run.full_fp16()) return torch::kHalf;
+  return std::nullopt;
+}
+
+void ReadUpdateOptions(const v1::RunOptions& run, LoopOptions& options) {
+  options.fused_update = run.fused_backward_pass() ||
+                         run.blockwise_fused_optimizers() ||
+                         run.fused_optimizer_groups() > 0;
+  options.clip_by_previous_norm = run.fused_clip() == "previous";
+  options.weight_type = WeightType(run);
+}
+
 CaptionOptions ReadCaption(const v1::CaptionOptions& from) {
   CaptionOptions to;
   to.prefix = from.caption_prefix();
@@ -70,7 +84,7 @@ absl::StatusOr<LoopOptions> ReadLoopOptions(const v1::TrainingConfig& config) {
   options.gradient_checkpointing =
       run.gradient_checkpointing() || options.cpu_offload_checkpointing;
   options.blocks_to_swap = run.blocks_to_swap();
-  options.fused_by_block = run.blockwise_fused_optimizers();
+  ReadUpdateOptions(run, options);
   options.max_grad_norm = config.optimizer().has_max_grad_norm()
                               ? config.optimizer().max_grad_norm()
                               : 1.0;
@@ -89,6 +103,8 @@ absl::StatusOr<SaveOptions> ReadSaveOptions(const v1::TrainingConfig& config) {
   options.output_name = output.output_name();
   if (!output.save_precision().empty()) {
     ASSIGN_OR_RETURN(options.dtype, ParsePrecision(output.save_precision()));
+  } else {
+    options.dtype = WeightType(config.run());
   }
   options.model_as = output.save_model_as();
   options.every_n_epochs = output.save_every_n_epochs();

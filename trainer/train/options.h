@@ -30,7 +30,11 @@ struct LoopOptions {
   bool gradient_checkpointing = false;
   bool cpu_offload_checkpointing = false;
   int64_t blocks_to_swap = 0;
-  bool fused_by_block = false;  // blockwise_fused_optimizers
+  bool fused_update = false;  // weights change during the backward pass
+  // A fused update clips by the norm of the step before.
+  bool clip_by_previous_norm = false;
+  // Of the weights that are trained; none: fp32.
+  std::optional<torch::ScalarType> weight_type;
   double max_grad_norm = 0;
   bool skip_nonfinite = false;
   // The step before which text encoders are frozen; none: never.
@@ -82,6 +86,10 @@ absl::StatusOr<DatasetRequest> ReadDatasetRequest(
 LrScheduleOptions ReadLrScheduleOptions(const v1::TrainingConfig& config,
                                         int64_t total_steps);
 
+// The update rule by name, with what older options stand for.
+std::string OptimizerName(const v1::TrainingConfig& config);
+// Whether anything of the denoiser is trained.
+bool TrainsDenoiser(const v1::TrainingConfig& config);
 // Of the denoiser, and of the text encoder of this name; 0: not trained.
 double DenoiserLearningRate(const v1::TrainingConfig& config);
 double TextEncoderLearningRate(const v1::JobSpec& spec,

@@ -42,7 +42,9 @@ absl::Status PlaceModel(Training& training) {
         "leave out one of the two");
   }
   model.denoiser->SetGradientCheckpointing(loop.gradient_checkpointing);
-  if (runner == nullptr) {
+  if (training.spec.training().run().warm_cache()) {
+    // It stays where it is: nothing is trained.
+  } else if (runner == nullptr) {
     MoveModule(*model.denoiser, training.device);
   } else {
     if (loop.cpu_offload_checkpointing) {

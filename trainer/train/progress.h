@@ -6,6 +6,7 @@
 
 #include "trainer/data/batch_sampler.h"
 #include "trainer/optim/grad_scaler.h"
+#include "trainer/train/course.h"
 
 namespace atelier::trainer {
 
@@ -19,6 +20,7 @@ struct Progress {
   double smoothed_loss = 0;
   int64_t skipped_in_row = 0;
   GradScaler::State scaler;
+  Course course;
 };
 
 }  // namespace atelier::trainer

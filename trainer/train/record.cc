@@ -9,6 +9,8 @@
 #include "proto/cc/message_json.h"
 #include "proto/cc/options_schema.h"
 #include "proto/cc/status_macros.h"
+#include "trainer/checkpoint/atomic_file.h"
+#include "trainer/checkpoint/sha256.h"
 #include "trainer/train/model_spec.h"
 
 namespace atelier::trainer {
@@ -18,8 +20,9 @@ namespace {
 // whatever they are.
 const std::set<std::string>& OptionsWithoutEffect() {
   static const auto& names =
-      *new std::set<std::string>{"device", "max_data_loader_n_workers",
-                                 "output_dir", "resume", "vae_batch_size"};
+      *new std::set<std::string>{"device",         "max_data_loader_n_workers",
+                                 "output_dir",     "resume",
+                                 "vae_batch_size", "allow_changed"};
   return names;
 }
 
@@ -64,28 +67,51 @@ const std::set<std::string>& OptionsThatMayChange() {
                                  "log_with",
                                  "log_prefix",
                                  "on_nonfinite",
-                                 "learning_rate",
-                                 "learning_rate_te",
-                                 "learning_rate_te1",
-                                 "learning_rate_te2",
-                                 "learning_rate_te3",
+                                 "loss_spike_threshold",
+                                 "guard_every_n_steps",
+                                 "max_rollbacks",
+                                 "loss_ledger",
+                                 "sample_with_ema",
+                                 "ema_offload",
+                                 "validate_every_n_steps",
+                                 "validate_every_n_epochs",
+                                 "max_validation_steps",
+                                 "validation_timesteps",
+                                 "early_stop_patience",
+                                 "early_stop_min_delta",
+                                 "keep_best",
+                                 "on_overfit",
                                  "cpu_offload_checkpointing",
                                  "blocks_to_swap",
                                  "blockwise_fused_optimizers",
+                                 "fused_backward_pass",
+                                 "fused_optimizer_groups",
+                                 "fused_clip",
                                  "use_t5xxl_cache_only",
                                  "sdpa",
                                  "use_flash_attn",
                                  "text_encoder_batch_size",
                                  "cache_text_encoder_outputs",
                                  "cache_text_encoder_outputs_to_disk",
-                                 "max_grad_norm",
-                                 "lr_scheduler",
-                                 "lr_warmup_steps",
-                                 "lr_scheduler_num_cycles",
-                                 "lr_scheduler_power",
                                  "gradient_checkpointing",
                                  "skip_cache_check",
+                                 "cache_format",
+                                 "warm_cache",
                                  "cache_latents_to_disk"};
+  return names;
+}
+
+// Found again by their digests, wherever they lie and whatever they are called.
+const std::set<std::string>& ModelSourceOptions() {
+  static const auto& names = *new std::set<std::string>{
+      kMainSource, "vae", "ae", "clip_l", "clip_g", "t5xxl", "gemma2"};
+  return names;
+}
+
+const std::set<std::string>& DatasetSourceOptions() {
+  static const auto& names = *new std::set<std::string>{
+      "dataset_config", "train_data_dir", "reg_data_dir", "in_json",
+      "conditioning_data_dir"};
   return names;
 }
 
@@ -122,6 +148,18 @@ nlohmann::ordered_json OptionsJson(const v1::TrainingConfig& config,
 
 }  // namespace
 
+bool IsModelSource(const std::string& option) {
+  return ModelSourceOptions().count(option) > 0;
+}
+
+bool IsDatasetSource(const std::string& option) {
+  return DatasetSourceOptions().count(option) > 0;
+}
+
+bool MayChange(const std::string& option) {
+  return OptionsThatMayChange().count(option) > 0;
+}
+
 absl::StatusOr<std::map<std::string, std::string>> MakeMetadata(
     const Training& training, const Progress& progress) {
   const v1::TrainingConfig& config = training.spec.training();
@@ -144,6 +182,9 @@ absl::StatusOr<std::map<std::string, std::string>> MakeMetadata(
   record["seed"] = training.loop.seed;
   record["step"] = progress.step;
   record["total_steps"] = training.length.total_steps;
+  if (training.ema != nullptr && !training.ema->in_use().empty()) {
+    record["weights"] = training.ema->in_use();
+  }
   record["options"] = OptionsJson(config, OptionsWithoutEffect());
   std::map<std::string, std::string> metadata;
   metadata["atelier.record"] = JsonLine(record);
@@ -155,15 +196,21 @@ absl::StatusOr<std::map<std::string, std::string>> MakeMetadata(
 absl::StatusOr<std::map<std::string, std::string>> MakeFingerprint(
     const Training& training) {
   ASSIGN_OR_RETURN(const auto digests, training.source_digests.get());
-  std::set<std::string> left_out = OptionsThatMayChange();
-  left_out.insert(OptionsWithoutEffect().begin(), OptionsWithoutEffect().end());
+  std::set<std::string> left_out = OptionsWithoutEffect();
+  left_out.insert(ModelSourceOptions().begin(), ModelSourceOptions().end());
+  left_out.insert(DatasetSourceOptions().begin(), DatasetSourceOptions().end());
   std::map<std::string, std::string> fingerprint;
   for (const auto& [option, digest] : digests) {
-    fingerprint[option == kMainSource ? "base checkpoint" : option] = digest;
+    fingerprint[option == kMainSource ? kBaseModel : option] = digest;
   }
-  fingerprint["dataset"] = training.index.digest;
-  const nlohmann::ordered_json options =
-      OptionsJson(training.spec.training(), left_out);
+  fingerprint[kDataset] = training.index.digest;
+  const v1::TrainingConfig& config = training.spec.training();
+  if (config.dataset().has_dataset_config()) {
+    ASSIGN_OR_RETURN(const std::string text,
+                     ReadFile(config.dataset().dataset_config()));
+    fingerprint["dataset_config"] = Sha256Of(text);
+  }
+  const nlohmann::ordered_json options = OptionsJson(config, left_out);
   for (const auto& [name, value] : options.items()) {
     fingerprint[name] =
         value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -21,10 +21,24 @@ namespace atelier::trainer {
 absl::StatusOr<std::map<std::string, std::string>> MakeMetadata(
     const Training& training, const Progress& progress);
 
-// What a training state must agree on with the run that goes on from it: base
-// and dataset digests, and every option that the outcome depends on. One line
-// of JSON a key.
+// What a training state should agree on with the run that goes on from it: the
+// digests of the base model (kBaseModel, other components by their option), of
+// the images and captions (kDataset) and of the dataset_config, and every
+// option that the outcome depends on, as JSON.
 absl::StatusOr<std::map<std::string, std::string>> MakeFingerprint(
     const Training& training);
+
+// Keys of the fingerprint that are no options; names for allow_changed too.
+inline constexpr char kBaseModel[] = "base_model";
+inline constexpr char kDataset[] = "dataset";
+
+// Options that name where a part of the model, or the dataset, is: their
+// digests stand in the fingerprint, not their paths.
+bool IsModelSource(const std::string& option);
+bool IsDatasetSource(const std::string& option);
+
+// Options that say how long a run is, what it writes and shows, or by which of
+// several ways to the same numbers it goes.
+bool MayChange(const std::string& option);
 
 }  // namespace atelier::trainer

@@ -1,5 +1,6 @@
 #include "trainer/train/resume.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <system_error>
@@ -15,6 +16,7 @@
 #include "trainer/checkpoint/sha256.h"
 #include "trainer/checkpoint/training_state.h"
 #include "trainer/train/record.h"
+#include "trainer/train/same_run.h"
 
 namespace atelier::trainer {
 namespace {
@@ -48,6 +50,7 @@ TrainingProgress ToSaved(
                  {"skipped_in_row", progress.skipped_in_row},
                  {"loss_scale", progress.scaler.scale},
                  {"loss_scale_good_steps", progress.scaler.good_steps},
+                 {"course", CourseToJson(progress.course)},
                  {"fingerprint", print}};
   return saved;
 }
@@ -69,6 +72,8 @@ absl::StatusOr<Progress> FromSaved(const TrainingProgress& saved) {
   progress.skipped_in_row = extra["skipped_in_row"].get<int64_t>();
   progress.scaler = {extra["loss_scale"].get<double>(),
                      extra["loss_scale_good_steps"].get<int64_t>()};
+  ASSIGN_OR_RETURN(progress.course,
+                   CourseFromJson(extra.value("course", Json::object())));
   return progress;
 }
 
@@ -109,21 +114,26 @@ absl::Status LoadOptimizer(Training& training, const std::string& path) {
   return AddContext(training.optimizer->LoadState(state), path);
 }
 
-absl::Status CheckFingerprint(const Training& training, const Json& extra,
-                              const std::string& folder) {
-  ASSIGN_OR_RETURN(const auto fingerprint, MakeFingerprint(training));
-  const Json saved = extra.value("fingerprint", Json::object());
-  std::vector<std::string> different;
-  for (const auto& [key, value] : fingerprint) {
-    if (!saved.contains(key) || saved[key] != value) different.push_back(key);
+// Averages that the state does not have begin with its weights, where the user
+// lets ema_decay change.
+absl::Status LoadEma(Training& training, const std::string& path) {
+  if (training.ema == nullptr) return absl::OkStatus();
+  const auto& allowed = training.spec.training().run().allow_changed();
+  const bool may_begin =
+      std::any_of(allowed.begin(), allowed.end(), [](const std::string& name) {
+        return name == "ema_decay" || name == "options";
+      });
+  std::error_code error;
+  absl::Status loaded =
+      absl::InvalidArgumentError("the state has no moving averages");
+  if (std::filesystem::exists(path, error)) {
+    ASSIGN_OR_RETURN(const auto source, OpenCheckpoint(path));
+    ASSIGN_OR_RETURN(const auto state, ReadTensors(*source));
+    loaded = training.ema->LoadState(state);
   }
-  for (const auto& [key, value] : saved.items()) {
-    if (fingerprint.count(key) == 0) different.push_back(key);
-  }
-  if (different.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "the training state ", folder, " is of another run: it differs in ",
-      absl::StrJoin(different, ", ")));
+  if (loaded.ok() || !may_begin) return AddContext(loaded, path);
+  training.ema->Reset();
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -136,6 +146,7 @@ absl::StatusOr<int64_t> SaveTrainingState(const Training& training,
   state.progress = ToSaved(progress, training.loop.seed, fingerprint);
   state.model = TrainedWeights(training);
   state.optimizer = training.optimizer->State();
+  if (training.ema != nullptr) state.ema = training.ema->State();
   return WriteTrainingState(path, state);
 }
 
@@ -154,17 +165,32 @@ absl::StatusOr<std::optional<std::string>> FindStateToResume(
 }
 
 absl::StatusOr<Progress> LoadTrainingState(Training& training,
-                                           const std::string& path) {
+                                           const std::string& path,
+                                           Reporter& reporter) {
   ASSIGN_OR_RETURN(const TrainingProgress saved, ReadTrainingProgress(path));
-  RETURN_IF_ERROR(CheckFingerprint(training, saved.extra, path));
+  ASSIGN_OR_RETURN(
+      const AllowedChanges allowed,
+      CheckSameRun(training, saved.extra.value("fingerprint", Json::object()),
+                   path));
   absl::StatusOr<Progress> progress = FromSaved(saved);
   if (!progress.ok()) return AddContext(progress.status(), path);
+  if (!allowed.changes.empty()) {
+    reporter.Warn(absl::StrCat("the run goes on with a change: ",
+                               absl::StrJoin(allowed.changes, ", ")));
+  }
+  if (allowed.of_dataset) {
+    // Images have other numbers now, and held-out losses cannot be compared.
+    progress->course.ledger = LossLedger();
+    progress->course.validation = ValidationHistory();
+    progress->course.left_out.clear();
+  }
   FreezeTextEncodersIfDue(training, progress->step);
   // Mapped, not read whole: the run's memory has no room for a second copy.
   RETURN_IF_ERROR(
       LoadWeights(training, absl::StrCat(path, "/model.safetensors")));
   RETURN_IF_ERROR(
       LoadOptimizer(training, absl::StrCat(path, "/optimizer.safetensors")));
+  RETURN_IF_ERROR(LoadEma(training, absl::StrCat(path, "/ema.safetensors")));
   return progress;
 }
 
@@ -181,6 +207,14 @@ void FreezeTextEncodersIfDue(Training& training, int64_t step) {
     }
     training.frozen.insert(trained.name);
   }
+}
+
+bool TrainsTextEncoders(const Training& training) {
+  return std::any_of(training.trained.begin(), training.trained.end(),
+                     [&](const TrainedModule& trained) {
+                       return !trained.is_denoiser &&
+                              training.frozen.count(trained.name) == 0;
+                     });
 }
 
 }  // namespace atelier::trainer

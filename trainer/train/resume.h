@@ -30,14 +30,19 @@ absl::StatusOr<std::optional<std::string>> FindStateToResume(
     const Training& training, const std::string& output_dir, bool from_newest,
     Reporter& reporter);
 
-// Takes the state over into modules and optimizer.
+// Takes the state over into modules, optimizer and averages. Differences that
+// allow_changed lets pass are warned of.
 // Errors: INVALID_ARGUMENT when it does not belong to this model, data or these
 // options, naming what differs; DATA_LOSS.
 absl::StatusOr<Progress> LoadTrainingState(Training& training,
-                                           const std::string& path);
+                                           const std::string& path,
+                                           Reporter& reporter);
 
 // Freezes the text encoders where `step` is at or past the step at which they
 // cease to be trained: no gradients, no optimizer state, no updates.
 void FreezeTextEncodersIfDue(Training& training, int64_t step);
+
+// Whether a text encoder is trained that is not frozen yet.
+bool TrainsTextEncoders(const Training& training);
 
 }  // namespace atelier::trainer

@@ -11,9 +11,9 @@
 #include "trainer/scalars/scalar_log.h"
 #include "trainer/tensor/catch_torch.h"
 #include "trainer/train/caching.h"
+#include "trainer/train/mask_caching.h"
 #include "trainer/train/output_folder.h"
 #include "trainer/train/resume.h"
-#include "trainer/train/mask_caching.h"
 #include "trainer/train/trainer.h"
 
 namespace atelier::trainer {
@@ -29,14 +29,27 @@ absl::StatusOr<Progress> Begin(Training& training, const RunContext& context,
                         context.continue_from_newest_state, reporter));
   if (!state.has_value()) return Progress();
   ASSIGN_OR_RETURN(const Progress progress,
-                   LoadTrainingState(training, *state));
+                   LoadTrainingState(training, *state, reporter));
   reporter.set_step(progress.step);
   reporter.Send(Resumed{*state});
   return progress;
 }
 
+// Fills the caches on disk. Nothing is written to the output folder, so that it
+// can go on beside the job that will train.
+absl::Status WarmCaches(const v1::JobSpec& spec, const RunContext& context,
+                        Reporter& reporter) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Training> training,
+                   SetUpTraining(spec, context.tokenizer_dir, reporter));
+  RETURN_IF_ERROR(CacheLatents(*training, reporter));
+  return CacheTexts(*training, reporter);
+}
+
 absl::Status Run(const v1::JobSpec& spec, const RunContext& context,
                  Reporter& reporter) {
+  if (spec.training().run().warm_cache()) {
+    return WarmCaches(spec, context, reporter);
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<OutputFolder> folder,
                    OutputFolder::Open(context.output_dir));
   ASSIGN_OR_RETURN(Manifest manifest, Manifest::Open(context.output_dir));
@@ -45,15 +58,16 @@ absl::Status Run(const v1::JobSpec& spec, const RunContext& context,
   ASSIGN_OR_RETURN(SampleHook samples,
                    SampleHook::Make(*training, context.output_dir, reporter));
   RETURN_IF_ERROR(CacheLatents(*training, reporter));
+  RETURN_IF_ERROR(CacheMasks(*training, reporter));
   RETURN_IF_ERROR(CacheTexts(*training, reporter));
   samples.EncodePrompts();
-  RETURN_IF_ERROR(CacheMasks(*training, reporter));
   ReleaseTextEncoders(*training);
   ASSIGN_OR_RETURN(const Progress progress,
                    Begin(*training, context, reporter));
   CheckpointHook checkpoints(*training, context.output_dir, std::move(manifest),
                              reporter);
-  Trainer trainer(*training, progress, checkpoints, samples, reporter);
+  Trainer trainer(*training, progress, checkpoints, samples, context.output_dir,
+                  reporter);
   return trainer.Run();
 }
 

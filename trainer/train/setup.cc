@@ -15,6 +15,7 @@
 #include "trainer/train/model_spec.h"
 #include "trainer/train/optimizer_setup.h"
 #include "trainer/train/placement.h"
+#include "trainer/train/weight_format.h"
 
 namespace atelier::trainer {
 namespace {
@@ -144,6 +145,11 @@ absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
   ASSIGN_OR_RETURN(training->loop, ReadLoopOptions(spec.training()));
   ASSIGN_OR_RETURN(training->save, ReadSaveOptions(spec.training()));
   training->preview = ReadPreviewOptions(spec.training());
+  training->validate = ReadValidationOptions(spec.training());
+  training->on_overfit = ReadOnOverfit(spec.training());
+  training->guard = ReadGuardOptions(spec.training());
+  const v1::RunOptions& run = spec.training().run();
+  training->loss_ledger = !run.has_loss_ledger() || run.loss_ledger();
   ASSIGN_OR_RETURN(training->architecture, ChooseArchitecture(spec));
   ASSIGN_OR_RETURN(training->save.model_as, ChooseCheckpointForm(*training));
   ASSIGN_OR_RETURN(
@@ -168,8 +174,12 @@ absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
   for (const std::string& warning : training->model.warnings) {
     reporter.Warn(warning);
   }
+  ConvertTrainedWeights(*training);
   RETURN_IF_ERROR(PlaceModel(*training));
   RETURN_IF_ERROR(MakeTrainingOptimizer(*training));
+  if (EmaOptions ema = ReadEmaOptions(spec.training()); !ema.decays.empty()) {
+    training->ema = std::make_unique<Ema>(training->optimizer->groups(), ema);
+  }
   if (const std::string how = training->optimizer->Describe(); !how.empty()) {
     reporter.EnterPhase("loading", how);
   }

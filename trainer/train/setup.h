@@ -19,13 +19,14 @@
 #include "trainer/data/mask_cache.h"
 #include "trainer/data/text_cache.h"
 #include "trainer/job/stop_token.h"
+#include "trainer/optim/ema.h"
 #include "trainer/optim/lr_schedule.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/train/options.h"
 #include "trainer/train/reporter.h"
-
 #include "trainer/train/validation_options.h"
 #include "trainer/train/validation_set.h"
+
 namespace atelier::trainer {
 
 // A module whose weights change. Its parameters are in the optimizer group of
@@ -52,6 +53,10 @@ struct Training {
   LoopOptions loop;
   SaveOptions save;
   PreviewOptions preview;
+  ValidationOptions validate;
+  OnOverfit on_overfit = OnOverfit::kWarn;
+  GuardOptions guard;
+  bool loss_ledger = true;
 
   const Architecture* architecture = nullptr;
   torch::Device device = torch::kCPU;
@@ -65,19 +70,21 @@ struct Training {
 
   DatasetIndex index;
   BucketLayout layout;
-  std::unique_ptr<LatentCache>
-      latents;                       // null: images are encoded as they come
-  std::unique_ptr<TextCache> texts;  // null: captions are
-
   // Of the images that are held out of training; without any, both are empty.
   DatasetIndex validation_index;
   BucketLayout validation_layout;
+  std::unique_ptr<LatentCache>
+      latents;                       // null: images are encoded as they come
+  std::unique_ptr<MaskCache> masks;  // null: masks are read with the images
+  std::unique_ptr<TextCache> texts;  // null: captions are
+  std::unique_ptr<ValidationSet> validation;  // null: nothing is held out
+
   std::vector<TrainedModule>
       trained;                   // the denoiser first, where it is trained
   std::set<std::string> frozen;  // names of those that are trained no more
   std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<Ema> ema;                      // null: no averages are kept
   std::map<std::string, double> learning_rates;  // by optimizer group
-  std::unique_ptr<MaskCache> masks;  // null: masks are read with the images
   RunLength length;
   std::unique_ptr<LrSchedule> schedule;
 };

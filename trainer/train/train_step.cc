@@ -15,15 +15,41 @@ TrainStep::TrainStep(const Model& model, torch::Device device,
                      const LoopOptions& options)
     : model_(model), device_(device), options_(options) {}
 
-Tensor TrainStep::Loss(const Batch& batch, const BatchRng& rng,
-                       Stopwatch& watch) const {
-  const Recipe& recipe = *model_.recipe;
+BatchLoss TrainStep::Loss(const Batch& batch, const BatchRng& rng,
+                          Stopwatch& watch) const {
   watch.Enter("data");
   const Tensor latents = Latents(batch);  // [B, C, h, w]
   watch.Enter("conditioning");
-  const Conditioning conditioning = Condition(batch, rng);
+  const Conditioning conditioning = Condition(batch, &rng);
   watch.Enter("forward");
-  const NoiseLevels levels = recipe.SampleNoiseLevels(latents, rng).to(device_);
+  const NoiseLevels levels = model_.recipe->SampleNoiseLevels(latents, rng);
+  const Tensor losses = SampleLosses(latents, levels.to(device_), conditioning,
+                                     batch, rng);  // [B]
+  return {losses.mean(), losses.detach(), levels.timesteps.cpu()};
+}
+
+Tensor TrainStep::LossesAt(const Batch& batch,
+                           absl::Span<const double> timesteps,
+                           const BatchRng& rng) const {
+  const torch::NoGradGuard no_grad;
+  const Tensor latents = Latents(batch);
+  const Conditioning conditioning = Condition(batch, nullptr);
+  std::vector<Tensor> losses;
+  BatchRng draws = rng;
+  for (const double timestep : timesteps) {
+    const NoiseLevels levels = model_.recipe->LevelsAt(
+        torch::full({batch.size()}, timestep, torch::kFloat32));
+    losses.push_back(
+        SampleLosses(latents, levels.to(device_), conditioning, batch, draws));
+    ++draws.step;
+  }
+  return torch::stack(losses).to(torch::kCPU, torch::kFloat64);
+}
+
+Tensor TrainStep::SampleLosses(const Tensor& latents, const NoiseLevels& levels,
+                               const Conditioning& conditioning,
+                               const Batch& batch, const BatchRng& rng) const {
+  const Recipe& recipe = *model_.recipe;
   const Recipe::Noise noise = recipe.SampleNoise(latents, rng);
   const Tensor noisy = recipe.AddNoise(latents, noise.input, levels);
   Tensor output;  // [B, C, h, w]
@@ -34,7 +60,7 @@ Tensor TrainStep::Loss(const Batch& batch, const BatchRng& rng,
   const Tensor prediction =
       recipe.Prediction(output.to(torch::kFloat32), noisy, levels);
   const Tensor target = recipe.Target(latents, noise.target, levels);
-  return recipe.Loss(
+  return recipe.SampleLosses(
       prediction, target.to(torch::kFloat32), levels,
       SendTo(batch.loss_weights, device_),
       batch.loss_mask.defined() ? SendTo(batch.loss_mask, device_) : Tensor());
@@ -69,8 +95,8 @@ EncodedText TrainStep::EncodeFrozen(
 }
 
 Conditioning TrainStep::Condition(const Batch& batch,
-                                  const BatchRng& rng) const {
-  const torch::AutoGradMode gradients(trains_text_encoders_);
+                                  const BatchRng* rng) const {
+  const torch::AutoGradMode gradients(trains_text_encoders_ && rng != nullptr);
   const Autocast autocast(device_.type(), options_.precision);
   Conditioner& conditioner = *model_.conditioner;
   EncodedText text;
@@ -83,7 +109,7 @@ Conditioning TrainStep::Condition(const Batch& batch,
     }
     text = JoinEncoded(texts_->Rows(batch.captions), std::move(live), device_);
   }
-  return conditioner.Condition(text, batch.geometry, &rng);
+  return conditioner.Condition(text, batch.geometry, rng);
 }
 
 EncodedText JoinEncoded(EncodedText cached, EncodedText live,

@@ -19,16 +19,27 @@ namespace atelier::trainer {
 EncodedText JoinEncoded(EncodedText cached, EncodedText live,
                         torch::Device device);
 
+// What a micro-batch came to.
+struct BatchLoss {
+  Tensor mean;       // the loss to differentiate, a scalar in fp32
+  Tensor by_sample;  // [B], without gradients, each with its loss_weight
+  Tensor timesteps;  // [B], on the CPU
+};
+
 class TrainStep {
  public:
   // `model` outlives this.
   TrainStep(const Model& model, torch::Device device,
             const LoopOptions& options);
 
-  // The loss to differentiate, a scalar in fp32. `rng` says which draws the
-  // micro-batch gets; its time goes to `watch` as data, conditioning and
-  // forward.
-  Tensor Loss(const Batch& batch, const BatchRng& rng, Stopwatch& watch) const;
+  // `rng` says which draws the micro-batch gets; its time goes to `watch` as
+  // data, conditioning and forward.
+  BatchLoss Loss(const Batch& batch, const BatchRng& rng,
+                 Stopwatch& watch) const;
+  // Losses [T, B] fp64 on the CPU at given timesteps, without gradients. Only
+  // noise is drawn, from `rng`, for each timestep anew.
+  Tensor LossesAt(const Batch& batch, absl::Span<const double> timesteps,
+                  const BatchRng& rng) const;
 
   // Images [B, 3, H, W] to moments [B, 2C, h, w], without gradients.
   Tensor Encode(const Tensor& images) const;
@@ -43,7 +54,12 @@ class TrainStep {
 
  private:
   Tensor Latents(const Batch& batch) const;
-  Conditioning Condition(const Batch& batch, const BatchRng& rng) const;
+  // `rng` null: nothing random, and no gradients.
+  Conditioning Condition(const Batch& batch, const BatchRng* rng) const;
+  // Losses [B] of these latents at these levels.
+  Tensor SampleLosses(const Tensor& latents, const NoiseLevels& levels,
+                      const Conditioning& conditioning, const Batch& batch,
+                      const BatchRng& rng) const;
 
   const Model& model_;
   torch::Device device_;

@@ -1,18 +1,20 @@
 #include "trainer/train/trainer.h"
 
+#include <algorithm>
 #include <cmath>
-#include <utility>
-#include <vector>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
 
 #include "proto/cc/status_macros.h"
-#include "trainer/optim/grad_norm.h"
+#include "trainer/train/hooks/ledger_file.h"
 #include "trainer/train/resume.h"
 
 namespace atelier::trainer {
 namespace {
 
-LoaderOptions MakeLoaderOptions(const Training& training,
-                                const Progress& progress) {
+std::unique_ptr<Loader> MakeLoader(const Training& training,
+                                   const Progress& progress) {
   LoaderOptions options;
   options.seed = training.loop.seed;
   options.threads =
@@ -20,36 +22,42 @@ LoaderOptions MakeLoaderOptions(const Training& training,
   options.gradient_accumulation_steps = training.loop.accumulation;
   options.max_train_steps = training.length.total_steps;
   options.start = progress.position;
-  return options;
+  options.masks = training.masks.get();
+  options.skip_corrupt_images =
+      training.spec.training().dataset().skip_corrupt_images();
+  return std::make_unique<Loader>(training.index, training.layout,
+                                  training.latents.get(), options);
+}
+
+Divergence::Mode DivergenceMode(const Training& training) {
+  if (training.guard.on_nonfinite) return Divergence::Mode::kGoBack;
+  return training.loop.skip_nonfinite ? Divergence::Mode::kSkip
+                                      : Divergence::Mode::kStop;
 }
 
 }  // namespace
 
 Trainer::Trainer(Training& training, const Progress& progress,
                  CheckpointHook& checkpoints, SampleHook& samples,
-                 Reporter& reporter)
+                 const std::string& output_dir, Reporter& reporter)
     : training_(training),
       progress_(progress),
       checkpoints_(checkpoints),
       samples_(samples),
       reporter_(reporter),
+      output_dir_(output_dir),
       step_(training.model, training.device, training.loop),
-      divergence_(training.loop.skip_nonfinite),
+      validation_(training, checkpoints, reporter),
+      watch_(training, checkpoints, reporter),
+      guard_(training, output_dir, reporter),
+      divergence_(DivergenceMode(training)),
       metrics_(training.length),
-      loader_(std::make_unique<Loader>(training.index, training.layout,
-                                       training.latents.get(),
-                                       MakeLoaderOptions(training, progress))) {
+      loader_(MakeLoader(training, progress)) {
   step_.set_texts(training.texts.get());
   divergence_.skipped_in_row = progress.skipped_in_row;
   scaler_.LoadState(progress.scaler);
-  if (!training.loop.fused_by_block) return;
-  if (training.loop.accumulation == 1) {
+  if (training.loop.fused_update) {
     fused_ = std::make_unique<FusedUpdate>(*training.optimizer);
-  } else {
-    reporter.Warn(
-        "blockwise_fused_optimizers saves nothing with "
-        "gradient_accumulation_steps above 1, which keeps all gradients; the "
-        "ordinary update is used");
   }
 }
 
@@ -69,156 +77,108 @@ absl::Status Trainer::Run() {
 }
 
 absl::Status Trainer::Loop() {
-  while (progress_.step < training_.length.total_steps) {
+  // A validation that the run before had to leave.
+  RETURN_IF_ERROR(Validate());
+  RETURN_IF_ERROR(guard_.Save(progress_, /*at_once=*/false));
+  while (progress_.step < training_.length.total_steps &&
+         validation_.EndsRun(progress_).empty()) {
     RETURN_IF_ERROR(reporter_.StopStatus());
-    ASSIGN_OR_RETURN(const bool whole, RunStep());
-    if (!whole) return reporter_.StopStatus();
+    ASSIGN_OR_RETURN(const StepEnd end, RunStep());
+    if (end == StepEnd::kGivenUp) return reporter_.StopStatus();
+    if (end == StepEnd::kWentWrong) {
+      RETURN_IF_ERROR(GoBack());
+      continue;
+    }
+    const size_t frozen = training_.frozen.size();
     // Before a state is saved: it holds what a run resumed from it trains.
     FreezeTextEncoders();
     RETURN_IF_ERROR(AfterStep());
+    // What is frozen cannot be thawed, so nothing goes back before that.
+    const bool froze = training_.frozen.size() != frozen;
+    RETURN_IF_ERROR(guard_.Save(progress_, /*at_once=*/froze));
   }
-  return checkpoints_.AtEnd(progress_);
+  return End();
 }
 
-absl::StatusOr<bool> Trainer::RunStep() {
-  Stopwatch watch;
-  for (ParameterGroup& group : training_.optimizer->groups()) {
-    group.lr = training_.schedule->At(progress_.schedule_step,
-                                      training_.learning_rates.at(group.name));
-  }
-  ClearGradients();
-  Gradients gradients;
-  double grad_norm = 0;
-  bool updated = false;
-  if (fused_ != nullptr) {
-    ASSIGN_OR_RETURN(updated, FusedStep(gradients, watch, grad_norm));
-  } else {
-    ASSIGN_OR_RETURN(gradients, Accumulate(watch));
-    if (!gradients.whole) return false;
-    ASSIGN_OR_RETURN(updated, Update(gradients, watch, grad_norm));
-  }
-  watch.Leave();
-
-  ++progress_.step;
-  if (updated) ++progress_.schedule_step;
-  progress_.position = loader_->position();
-  progress_.skipped_in_row = divergence_.skipped_in_row;
-  progress_.scaler = scaler_.state();
-  reporter_.set_step(progress_.step);
-  StepDone done = metrics_.Describe(watch, gradients.images);
-  done.epoch = gradients.epoch;
-  done.loss = gradients.loss;
-  done.grad_norm = grad_norm;
-  done.skipped = !updated;
-  done.data_wait_seconds = gradients.data_wait_seconds;
-  done.smoothed_loss = progress_.smoothed_loss =
-      Metrics::Smooth(progress_, gradients.loss);
-  for (const ParameterGroup& group : training_.optimizer->groups()) {
-    if (training_.frozen.count(group.name) > 0) continue;
-    done.lr_groups[group.name] = group.lr;
-  }
-  done.lr = training_.optimizer->groups().front().lr;
-  reporter_.Send(std::move(done));
-  return true;
-}
-
-absl::StatusOr<Trainer::Gradients> Trainer::Accumulate(Stopwatch& watch) {
-  Gradients result;
-  const int64_t accumulation = training_.loop.accumulation;
-  const double factor =
-      (scales_loss() ? scaler_.scale() : 1) / static_cast<double>(accumulation);
-  std::vector<Tensor> losses;
-  bool epoch_goes_on = true;
-  while (epoch_goes_on && std::ssize(losses) < accumulation) {
-    if (reporter_.stop().stop_requested()) return Gradients{.whole = false};
-    watch.Enter("data");
-    ASSIGN_OR_RETURN(const Batch batch, loader_->Next());
-    result.data_wait_seconds += loader_->last_wait_seconds();
-    const BatchRng rng{training_.loop.seed,
-                       static_cast<uint64_t>(progress_.step),
-                       static_cast<uint64_t>(result.images)};
-    const Tensor loss = step_.Loss(batch, rng, watch);
-    watch.Enter("backward");
-    (loss * factor).backward();
-    losses.push_back(loss.detach());
-    result.images += batch.size();
-    result.epoch = batch.epoch;
-    epoch_goes_on = loader_->position().epoch == batch.epoch;
-  }
-  result.loss = torch::stack(losses).to(torch::kFloat64).mean().item<double>();
-  return result;
-}
-
-bool Trainer::NeedsNormFirst() const {
-  return training_.loop.max_grad_norm > 0 || training_.loop.skip_nonfinite ||
-         scales_loss();
-}
-
-absl::StatusOr<bool> Trainer::FusedStep(Gradients& gradients, Stopwatch& watch,
-                                        double& grad_norm) {
-  watch.Enter("data");
-  ASSIGN_OR_RETURN(const Batch batch, loader_->Next());
-  gradients.data_wait_seconds = loader_->last_wait_seconds();
-  gradients.images = batch.size();
-  gradients.epoch = batch.epoch;
-  const BatchRng rng{training_.loop.seed, static_cast<uint64_t>(progress_.step),
-                     0};
-  const double loss_scale = scales_loss() ? scaler_.scale() : 1;
-  const double unscale = scales_loss() ? scaler_.InverseScale() : 1;
-  const auto backward = [&] {
-    const Tensor loss = step_.Loss(batch, rng, watch);
-    watch.Enter("backward");
-    (loss * loss_scale).backward();
-    fused_->End();
-    gradients.loss = loss.detach().to(torch::kFloat64).item<double>();
-    grad_norm = fused_->GradNorm() * unscale;
-    return divergence_.Judge(gradients.loss, grad_norm, scales_loss());
-  };
-  double grad_scale = unscale;
-  if (NeedsNormFirst()) {
-    fused_->BeginMeasuring();
-    const Divergence::Action action = backward();
-    if (scales_loss()) scaler_.Update(std::isfinite(grad_norm));
-    if (action == Divergence::Action::kStop) {
-      return divergence_.Error(progress_.step + 1, gradients.loss, grad_norm);
-    }
-    if (action == Divergence::Action::kSkip) return false;
-    grad_scale *= ClipFactor(grad_norm, training_.loop.max_grad_norm);
-  }
-  fused_->BeginUpdating(grad_scale);
-  if (backward() != Divergence::Action::kApply) {
-    return divergence_.Error(progress_.step + 1, gradients.loss, grad_norm);
-  }
-  return true;
-}
-
-absl::StatusOr<bool> Trainer::Update(const Gradients& gradients,
-                                     Stopwatch& watch, double& grad_norm) {
-  watch.Enter("optimizer");
-  Optimizer& optimizer = *training_.optimizer;
-  const double unscale = scales_loss() ? scaler_.InverseScale() : 1;
-  grad_norm = GradNorm(optimizer.groups()) * unscale;
-  const Divergence::Action action =
-      divergence_.Judge(gradients.loss, grad_norm, scales_loss());
-  if (scales_loss()) scaler_.Update(std::isfinite(grad_norm));
-  if (action == Divergence::Action::kStop) {
-    return divergence_.Error(progress_.step + 1, gradients.loss, grad_norm);
-  }
-  if (action == Divergence::Action::kSkip) return false;
-  optimizer.Step(unscale * ClipFactor(grad_norm, training_.loop.max_grad_norm));
-  return true;
+absl::Status Trainer::Validate() {
+  RETURN_IF_ERROR(validation_.AfterStep(progress_));
+  watch_.AfterStep(progress_);
+  return absl::OkStatus();
 }
 
 absl::Status Trainer::AfterStep() {
-  const bool ends_epoch = progress_.position.index == 0;
-  const int64_t epoch = progress_.position.epoch - (ends_epoch ? 1 : 0);
+  // Before a state is saved, which holds what came of it.
+  RETURN_IF_ERROR(Validate());
+  const int64_t epoch = progress_.course.ended_epoch;
   RETURN_IF_ERROR(checkpoints_.AfterStep(progress_));
   if (reporter_.stop().TakeCheckpointRequest()) {
     RETURN_IF_ERROR(checkpoints_.OnRequest(progress_));
   }
-  if (ends_epoch) RETURN_IF_ERROR(checkpoints_.AfterEpoch(epoch, progress_));
-  samples_.AfterStep(progress_.step, ends_epoch ? epoch : 0);
+  if (epoch > 0) RETURN_IF_ERROR(EndEpoch(epoch));
+  samples_.AfterStep(progress_.step, epoch);
   if (reporter_.stop().TakeSampleRequest()) samples_.OnRequest(progress_.step);
+  if (const auto diversity = samples_.TakeDiversity(); diversity.has_value()) {
+    watch_.AfterSamples(progress_, *diversity);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::EndEpoch(int64_t epoch) {
+  if (training_.loss_ledger) {
+    RETURN_IF_ERROR(
+        WriteLossLedger(training_, progress_, output_dir_, reporter_));
+  }
+  return checkpoints_.AfterEpoch(epoch, progress_);
+}
+
+absl::Status Trainer::GoBack() {
+  ClearGradients();
+  const std::string what =
+      std::isfinite(gradients_.loss) && std::isfinite(gradients_.grad_norm)
+          ? absl::StrCat("the loss of step ", progress_.step + 1, " is ",
+                         gradients_.loss, ", a spike")
+          : Divergence::Sentence(progress_.step + 1, gradients_.loss,
+                                 gradients_.grad_norm);
+  ASSIGN_OR_RETURN(progress_,
+                   guard_.GoBack(progress_, gradients_.batches, what));
+  divergence_.skipped_in_row = progress_.skipped_in_row;
+  scaler_.LoadState(progress_.scaler);
+  loader_ = MakeLoader(training_, progress_);
+  reporter_.set_step(progress_.step);
+  const int64_t epoch = progress_.position.epoch;
+  RETURN_IF_ERROR(PassOverLeftOut());
+  if (progress_.position.epoch != epoch) RETURN_IF_ERROR(EndEpoch(epoch));
+  return guard_.Save(progress_, /*at_once=*/true);
+}
+
+absl::Status Trainer::PassOverLeftOut() {
+  const auto is_left_out = [this](const BatchPosition& next) {
+    const std::vector<BatchPosition>& left_out = progress_.course.left_out;
+    return std::any_of(
+        left_out.begin(), left_out.end(), [&](const BatchPosition& batch) {
+          return batch.epoch == next.epoch && batch.index == next.index;
+        });
+  };
+  while (is_left_out(loader_->position())) {
+    RETURN_IF_ERROR(loader_->Next().status());
+  }
+  progress_.position = loader_->position();
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::End() {
+  const std::string why = validation_.EndsRun(progress_);
+  if (!why.empty()) {
+    reporter_.Warn(absl::StrCat("training ends after step ", progress_.step,
+                                " of ", training_.length.total_steps, ": ",
+                                why));
+  }
+  if (training_.loss_ledger && progress_.course.ended_epoch == 0) {
+    RETURN_IF_ERROR(
+        WriteLossLedger(training_, progress_, output_dir_, reporter_));
+  }
+  RETURN_IF_ERROR(checkpoints_.AtEnd(progress_));
+  guard_.Remove();
   return absl::OkStatus();
 }
 
@@ -230,20 +190,7 @@ absl::Status Trainer::Stop() {
 
 void Trainer::FreezeTextEncoders() {
   FreezeTextEncodersIfDue(training_, progress_.step);
-  bool trains = false;
-  for (const TrainedModule& trained : training_.trained) {
-    trains = trains || (!trained.is_denoiser &&
-                        training_.frozen.count(trained.name) == 0);
-  }
-  step_.set_trains_text_encoders(trains);
-}
-
-void Trainer::ClearGradients() {
-  for (const ParameterGroup& group : training_.optimizer->groups()) {
-    for (const NamedParameter& named : group.parameters) {
-      named.parameter.mutable_grad().reset();
-    }
-  }
+  step_.set_trains_text_encoders(TrainsTextEncoders(training_));
 }
 
 }  // namespace atelier::trainer

@@ -1,21 +1,28 @@
 // The loop: epochs, steps, accumulation, and what is due after each.
 //
 //   step:  lr → [batch → loss / N → backward] × N → norm → clip → update →
-//   event after: checkpoint and sample when due or asked for, at the end of an
-//   epoch too
+//   averages → event
+//   after: validation, checkpoint and sample when due or asked for, at the end
+//   of an epoch too; guard state
+//   a step that goes wrong: back to the guard state, past its batches
 //
 // The last group of an epoch may be short; it is a step like the others and its
 // losses are divided by N all the same, as in accelerate.
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "trainer/data/loader.h"
 #include "trainer/train/fused_update.h"
 #include "trainer/train/hooks/checkpoint.h"
 #include "trainer/train/hooks/divergence.h"
+#include "trainer/train/hooks/guard.h"
 #include "trainer/train/hooks/metrics.h"
 #include "trainer/train/hooks/sample.h"
+#include "trainer/train/hooks/validation.h"
+#include "trainer/train/hooks/watch.h"
 #include "trainer/train/progress.h"
 #include "trainer/train/reporter.h"
 #include "trainer/train/setup.h"
@@ -27,7 +34,8 @@ class Trainer {
  public:
   // All outlive this. `progress`: where to begin.
   Trainer(Training& training, const Progress& progress,
-          CheckpointHook& checkpoints, SampleHook& samples, Reporter& reporter);
+          CheckpointHook& checkpoints, SampleHook& samples,
+          const std::string& output_dir, Reporter& reporter);
 
   // Errors: CANCELLED when asked to stop, the state saved where the job saves
   // states; OUT_OF_RANGE when loss or gradients are not finite; those of data
@@ -35,29 +43,50 @@ class Trainer {
   absl::Status Run();
 
  private:
-  // What the micro-batches of a step came to. `whole` is false when it was
-  // given up because the run was asked to stop: nothing is changed then.
+  // What the micro-batches of a step came to.
   struct Gradients {
-    bool whole = true;
     double loss = 0;
+    double grad_norm = 0;
     int64_t images = 0;
     int64_t epoch = 0;
     double data_wait_seconds = 0;
+    std::vector<BatchPosition> batches;
+    std::vector<SampleLoss> samples;
   };
+  // How a step ended. Given up: the run was asked to stop, nothing is changed.
+  enum class StepEnd { kDone, kGivenUp, kWentWrong };
 
   absl::Status Loop();
-  absl::StatusOr<bool> RunStep();
-  absl::StatusOr<Gradients> Accumulate(Stopwatch& watch);
-  // One batch whose weights are updated during its backward pass; says whether
-  // they were.
-  absl::StatusOr<bool> FusedStep(Gradients& gradients, Stopwatch& watch,
-                                 double& grad_norm);
-  bool NeedsNormFirst() const;
-  absl::StatusOr<bool> Update(const Gradients& gradients, Stopwatch& watch,
-                              double& grad_norm);
+  absl::Status Validate();
   absl::Status AfterStep();
+  absl::Status EndEpoch(int64_t epoch);
+  absl::Status GoBack();
+  absl::Status PassOverLeftOut();
+  absl::Status End();
   absl::Status Stop();
   void FreezeTextEncoders();
+
+  // In trainer_step.cc: one optimizer step.
+  absl::StatusOr<StepEnd> RunStep();
+  void SetLearningRates();
+  // False when the run was asked to stop.
+  absl::StatusOr<bool> Accumulate(Stopwatch& watch);
+  absl::StatusOr<Batch> NextBatch(Stopwatch& watch);
+  void Collect(const Batch& batch, const BatchLoss& loss);
+  // One batch whose weights are updated during its backward pass.
+  absl::StatusOr<Divergence::Action> FusedStep(Stopwatch& watch);
+  absl::StatusOr<Divergence::Action> Update(Stopwatch& watch);
+  Divergence::Action Judge();
+  bool NeedsNormFirst() const;
+  bool UpdatesInBackward() const {
+    return fused_ != nullptr && !NeedsNormFirst();
+  }
+  // What a fused update multiplies gradients by, by what is known before it.
+  double FusedScale() const;
+  absl::StatusOr<Divergence::Action> JudgeFused();
+  absl::Status FinishStep(bool updated);
+  void Remember();
+  void Report(bool updated, Stopwatch& watch);
   void ClearGradients();
   bool scales_loss() const { return training_.loop.precision == torch::kHalf; }
 
@@ -66,12 +95,17 @@ class Trainer {
   CheckpointHook& checkpoints_;
   SampleHook& samples_;
   Reporter& reporter_;
+  std::string output_dir_;
   TrainStep step_;
+  ValidationHook validation_;
+  Watch watch_;
+  Guard guard_;
   Divergence divergence_;
   GradScaler scaler_;
   Metrics metrics_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<FusedUpdate> fused_;  // null: the step comes after backward
+  Gradients gradients_;                 // of the step that goes on
 };
 
 }  // namespace atelier::trainer

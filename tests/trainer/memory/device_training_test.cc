@@ -14,6 +14,7 @@
 #include "trainer/optim/grad_norm.h"
 #include "trainer/tensor/device.h"
 #include "trainer/train/train_step.h"
+#include "trainer/train/weight_format.h"
 
 namespace atelier::trainer::testing {
 namespace {
@@ -42,6 +43,7 @@ class Job {
         source_(tiny_.tensors),
         model_(Load(architecture)),
         step_(model_, device, options) {
+    if (options.weight_type.has_value()) ToHalf(*options.weight_type);
     MoveModule(*model_.denoiser, device);
     MoveModule(*model_.vae, device);
     Add("denoiser", *model_.denoiser);
@@ -65,7 +67,7 @@ class Job {
     Tensor loss;
     {
       const FakeLabel label("forward");
-      loss = step_.Loss(batch, BatchRng{7, number, 0}, watch);
+      loss = step_.Loss(batch, BatchRng{7, number, 0}, watch).mean;
     }
     {
       const FakeLabel label("backward");
@@ -99,6 +101,13 @@ class Job {
       sources.components[option] = std::make_unique<MemorySource>(tensors);
     }
     return architecture.load(sources, TinyOptions()).value();
+  }
+
+  void ToHalf(torch::ScalarType type) {
+    ConvertWeights(*model_.denoiser, type);
+    for (const TextEncoder& encoder : model_.conditioner->TextEncoders()) {
+      ConvertWeights(*encoder.module, type);
+    }
   }
 
   void Add(const std::string& name, torch::nn::Module& module) {
@@ -141,6 +150,29 @@ TEST_P(DeviceTraining, HalfPrecisionAndRecomputationRunThereToo) {
   Job job(*GetParam(), kDevice, options);
   EXPECT_TRUE(std::isfinite(job.Step(0)));
   EXPECT_TRUE(std::isfinite(job.Step(1)));
+}
+
+TEST_P(DeviceTraining, HalfWeightsTrainAsFullOnesDo) {
+  Job full(*GetParam(), torch::kCPU, {});
+  const double expected = full.Step(0);
+  for (const torch::ScalarType type : {torch::kBFloat16, torch::kHalf}) {
+    LoopOptions options;
+    options.precision = type;
+    options.weight_type = type;
+    Job there(*GetParam(), kDevice, options);
+    Job here(*GetParam(), torch::kCPU, options);
+    std::map<std::string, Tensor> before;
+    for (const NamedParameter& named : here.parameters()) {
+      EXPECT_EQ(named.parameter.scalar_type(), type) << named.name;
+      before[named.name] = named.parameter.detach().clone();
+    }
+    EXPECT_NEAR(here.Step(0), expected, 0.05 * std::abs(expected));
+    EXPECT_NEAR(there.Step(0), expected, 0.05 * std::abs(expected));
+    for (const NamedParameter& named : here.parameters()) {
+      EXPECT_FALSE(named.parameter.equal(before[named.name])) << named.name;
+      EXPECT_TRUE(named.parameter.isfinite().all().item<bool>()) << named.name;
+    }
+  }
 }
 
 TEST_P(DeviceTraining, TheHostWaitsOnlyToSendTheBatchAndToReadTwoNumbers) {

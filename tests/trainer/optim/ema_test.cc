@@ -5,6 +5,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/support/fake_accelerator.h"
+
 namespace atelier::trainer {
 namespace {
 
@@ -141,6 +143,26 @@ TEST(EmaTest, AveragesAreFp32WhateverTheWeightsAre) {
   ema.Update(1);
   const Tensor moved = ema.State().at("ema0.9999/a") - before;
   EXPECT_TRUE(moved.allclose(torch::full({3, 4}, 1e-4), 0.05, 1e-7));
+}
+
+const torch::Device kAccelerator = testing::FakeAccelerator::Device();
+
+TEST(EmaTest, OffloadedAveragesLieInHostMemory) {
+  for (const bool offload : {false, true}) {
+    ParameterGroup group;
+    group.name = "unet";
+    group.parameters = {{"a", torch::ones({4}).to(kAccelerator)}};
+    EmaOptions options = Decays({0.5});
+    options.offload = offload;
+    Ema ema({group}, options);
+    EXPECT_EQ(ema.State().at("ema0.5/a").is_cpu(), offload);
+    group.parameters[0].parameter.add_(1);
+    ema.Update(1);
+    EXPECT_TRUE(ema.State().at("ema0.5/a").cpu().equal(torch::full({4}, 1.5)));
+    const Ema::Use use(ema, 0);
+    EXPECT_TRUE(
+        group.parameters[0].parameter.cpu().equal(torch::full({4}, 1.5)));
+  }
 }
 
 }  // namespace

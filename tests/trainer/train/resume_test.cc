@@ -82,6 +82,85 @@ TEST_F(TrainTest, AStateOfAnotherRunIsRefusedByName) {
   EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("seed"));
 }
 
+TEST_F(TrainTest, AChangeIsNamedWithBothValuesAndPassesOnlyWhenAllowed) {
+  v1::JobSpec spec = Spec("out");
+  spec.mutable_training()->mutable_run()->set_max_train_steps(1);
+  spec.mutable_training()->mutable_output()->set_save_state(true);
+  ASSERT_TRUE(Run(spec).ok());
+  v1::JobSpec other = Spec("other");
+  v1::RunOptions& run = *other.mutable_training()->mutable_run();
+  run.set_max_train_steps(2);  // lengths may change
+  run.set_resume(Out("out", "t-state"));
+  other.mutable_training()->mutable_optimizer()->set_learning_rate(2e-3);
+  const absl::Status refused = Run(other);
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()),
+              ::testing::HasSubstr("learning_rate from 0.001 to 0.002"));
+  EXPECT_THAT(std::string(refused.message()),
+              ::testing::HasSubstr("allow_changed = [\"learning_rate\"]"));
+  for (const char* allowed : {"learning_rate", "options"}) {
+    run.clear_allow_changed();
+    run.add_allow_changed(allowed);
+    events_.events.clear();
+    const absl::Status status = Run(other);
+    ASSERT_TRUE(status.ok()) << status;
+    ASSERT_EQ(events_.Of<Warning>().size(), 1u);
+    EXPECT_THAT(events_.Of<Warning>()[0].message,
+                ::testing::HasSubstr("learning_rate from 0.001 to 0.002"));
+  }
+}
+
+TEST_F(TrainTest, AnotherBaseModelOrDatasetIsRefusedByItsDigest) {
+  v1::JobSpec spec = Spec("out");
+  spec.mutable_training()->mutable_run()->set_max_train_steps(1);
+  spec.mutable_training()->mutable_output()->set_save_state(true);
+  ASSERT_TRUE(Run(spec).ok());
+  v1::JobSpec other = Spec("other");
+  v1::RunOptions& run = *other.mutable_training()->mutable_run();
+  run.set_max_train_steps(2);
+  run.set_resume(Out("out", "t-state"));
+  // The same files elsewhere are the same.
+  std::filesystem::copy(dir_.File("data"), dir_.File("moved"),
+                        std::filesystem::copy_options::recursive);
+  v1::DatasetOptions& dataset = *other.mutable_training()->mutable_dataset();
+  dataset.set_train_data_dir(dir_.File("moved"));
+  ASSERT_TRUE(Run(other).ok());
+  ASSERT_TRUE(testing::WriteTinyImages(dir_.File("more/1_thing"), 6).ok());
+  dataset.set_train_data_dir(dir_.File("more"));
+  testing::TinyModelOptions tiny;
+  tiny.seed = 9;
+  ASSERT_TRUE(
+      testing::WriteTinyStableDiffusion(dir_.File("other.safetensors"), tiny)
+          .ok());
+  other.mutable_training()->mutable_model()->set_pretrained_model_name_or_path(
+      dir_.File("other.safetensors"));
+  const absl::Status refused = Run(other);
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_THAT(
+      std::string(refused.message()),
+      ::testing::HasSubstr("allow_changed = [\"base_model\", \"dataset\"]"));
+  run.add_allow_changed("base_model");
+  run.add_allow_changed("dataset");
+  const absl::Status status = Run(other);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(TrainTest, AveragesBeginAnewWhereTheChangeIsAllowed) {
+  v1::JobSpec spec = Spec("out");
+  spec.mutable_training()->mutable_run()->set_max_train_steps(2);
+  spec.mutable_training()->mutable_output()->set_save_state(true);
+  ASSERT_TRUE(Run(spec).ok());
+  v1::JobSpec other = Spec("other");
+  v1::RunOptions& run = *other.mutable_training()->mutable_run();
+  run.set_resume(Out("out", "t-state"));
+  run.set_ema_decay("0.9");
+  EXPECT_TRUE(absl::IsInvalidArgument(Run(other)));
+  run.add_allow_changed("ema_decay");
+  const absl::Status status = Run(other);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(std::filesystem::exists(Out("other", "t-ema0.9.safetensors")));
+}
+
 TEST_F(TrainTest, ADamagedStateIsPassedOverForTheOneBefore) {
   v1::JobSpec spec = Spec("out");
   spec.mutable_training()->mutable_output()->set_save_state(true);

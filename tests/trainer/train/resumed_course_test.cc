@@ -55,7 +55,7 @@ TEST_F(TrainTest, AStoppedRunEndsAsOneThatWasNot) {
   Told validations;
   AddTold(events_, steps, validations);
   ASSERT_EQ(validations.size(), 3u);
-  for (const int64_t stop_at : {1, 2, 4, -4}) {
+  for (const int64_t stop_at : {3, -4}) {
     SCOPED_TRACE(stop_at);
     const std::string output = absl::StrCat("stopped", stop_at);
     StopToken stop;

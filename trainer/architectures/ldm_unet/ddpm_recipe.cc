@@ -115,9 +115,14 @@ Tensor DdpmRecipe::Target(const Tensor& latents, const Tensor& noise,
                           levels.timesteps);
 }
 
-Tensor DdpmRecipe::Loss(const Tensor& prediction, const Tensor& target,
-                        const NoiseLevels& levels, const Tensor& loss_weights,
-                        const Tensor& loss_mask) const {
+NoiseLevels DdpmRecipe::LevelsAt(const Tensor& timesteps) const {
+  return {timesteps.to(torch::kInt64).clamp(0, kTrainTimesteps - 1), Tensor()};
+}
+
+Tensor DdpmRecipe::SampleLosses(const Tensor& prediction, const Tensor& target,
+                                const NoiseLevels& levels,
+                                const Tensor& loss_weights,
+                                const Tensor& loss_mask) const {
   const Tensor& timesteps = levels.timesteps;
   Tensor loss = ElementLoss(options_.loss_type, prediction.to(torch::kFloat32),
                             target.to(torch::kFloat32),
@@ -126,7 +131,7 @@ Tensor DdpmRecipe::Loss(const Tensor& prediction, const Tensor& target,
   loss = loss.mean({1, 2, 3});  // [B]
   loss = loss * loss_weights.to(loss.device());
   const Tensor weight = TimestepWeight(ValuesAt(snr_, timesteps), options_);
-  return (loss * weight.to(loss.device())).mean();
+  return loss * weight.to(loss.device());
 }
 
 absl::StatusOr<Tensor> DdpmRecipe::Preview(Denoiser& denoiser,

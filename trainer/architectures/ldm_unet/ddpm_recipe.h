@@ -23,14 +23,15 @@ class DdpmRecipe : public Recipe {
 
   NoiseLevels SampleNoiseLevels(const Tensor& latents,
                                 const BatchRng& rng) const override;
+  NoiseLevels LevelsAt(const Tensor& timesteps) const override;
   Noise SampleNoise(const Tensor& latents, const BatchRng& rng) const override;
   Tensor AddNoise(const Tensor& latents, const Tensor& noise,
                   const NoiseLevels& levels) const override;
   Tensor Target(const Tensor& latents, const Tensor& noise,
                 const NoiseLevels& levels) const override;
-  Tensor Loss(const Tensor& prediction, const Tensor& target,
-              const NoiseLevels& levels, const Tensor& loss_weights,
-              const Tensor& loss_mask) const override;
+  Tensor SampleLosses(const Tensor& prediction, const Tensor& target,
+                      const NoiseLevels& levels, const Tensor& loss_weights,
+                      const Tensor& loss_mask) const override;
 
   // Errors: INVALID_ARGUMENT for sizes, steps and samplers that do not exist.
   absl::StatusOr<Tensor> Preview(Denoiser& denoiser,

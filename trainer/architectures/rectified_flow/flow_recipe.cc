@@ -116,9 +116,14 @@ Tensor FlowRecipe::Thresholds(const NoiseLevels& levels) const {
       family_.huber_counts_down ? kTrainTimesteps - timesteps : timesteps);
 }
 
-Tensor FlowRecipe::Loss(const Tensor& prediction, const Tensor& target,
-                        const NoiseLevels& levels, const Tensor& loss_weights,
-                        const Tensor& loss_mask) const {
+NoiseLevels FlowRecipe::LevelsAt(const Tensor& timesteps) const {
+  return {timesteps, timesteps / kTrainTimesteps};
+}
+
+Tensor FlowRecipe::SampleLosses(const Tensor& prediction, const Tensor& target,
+                                const NoiseLevels& levels,
+                                const Tensor& loss_weights,
+                                const Tensor& loss_mask) const {
   Tensor loss = ElementLoss(options_.loss_type, prediction.to(torch::kFloat32),
                             target.to(torch::kFloat32), Thresholds(levels));
   if (loss_mask.defined()) loss = MaskedLoss(loss, loss_mask);
@@ -129,7 +134,7 @@ Tensor FlowRecipe::Loss(const Tensor& prediction, const Tensor& target,
         torch::where(sigmas > 0, sigmas, 1.0 / kTrainTimesteps);
     loss = loss * FlowLossWeight(flow_.weighting, weighed);
   }
-  return (loss * loss_weights.to(loss.device())).mean();
+  return loss * loss_weights.to(loss.device());
 }
 
 absl::StatusOr<Tensor> FlowRecipe::Preview(Denoiser& denoiser,

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "proto/cc/status_macros.h"
+#include "trainer/train/evaluating.h"
 #include "trainer/train/resume.h"
 #include "trainer/train/stopwatch.h"
 
@@ -79,15 +80,58 @@ absl::Status CheckpointHook::OnStop(const Progress& progress) {
   return SaveState(name, "", true, progress);
 }
 
+absl::Status CheckpointHook::SaveBest(const Progress& progress) {
+  reporter_.EnterPhase("saving", names_.Best());
+  return SaveWeights(names_.Best(), "", false, progress);
+}
+
+std::string CheckpointHook::WhereToGoBack(int64_t step) const {
+  const ManifestFile* nearest = nullptr;
+  for (const ManifestFile& file : manifest_.files()) {
+    if (file.step > step) continue;
+    if (nearest == nullptr || file.step > nearest->step) nearest = &file;
+  }
+  if (nearest == nullptr) {
+    return ", of which no checkpoint was kept (keep_best keeps one)";
+  }
+  return absl::StrCat("; go back to ", nearest->path, ", step ", nearest->step);
+}
+
 absl::Status CheckpointHook::Save(const std::string& name, const Old& old,
                                   bool is_final, const Progress& progress) {
   reporter_.EnterPhase("saving", name);
+  {
+    const EvalWeights weights(*training_.optimizer);
+    RETURN_IF_ERROR(SaveWeights(name, old.checkpoint, is_final, progress));
+  }
+  for (size_t i = 0; training_.ema != nullptr && i < training_.ema->size();
+       ++i) {
+    const auto with_average = [&](const std::string& base) {
+      return base.empty() ? base
+                          : absl::StrCat(base, "-", training_.ema->NameOf(i));
+    };
+    const Ema::Use use(*training_.ema, i);
+    RETURN_IF_ERROR(SaveWeights(
+        with_average(name), with_average(old.checkpoint), is_final, progress));
+  }
+  if (training_.save.save_state ||
+      (is_final && training_.save.save_state_on_train_end)) {
+    RETURN_IF_ERROR(SaveState(name, old.state, false, progress));
+  }
+  reporter_.EnterPhase("training", "", progress.step,
+                       training_.length.total_steps);
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointHook::SaveWeights(const std::string& name,
+                                         const std::string& old, bool is_final,
+                                         const Progress& progress) {
   const Stopwatch watch;
   ASSIGN_OR_RETURN(const WrittenCheckpoint written,
                    WriteCheckpoint(training_, progress, output_dir_, name));
   RETURN_IF_ERROR(Enter(written, progress.step));
   std::vector<std::string> removed;
-  for (const std::string& path : CheckpointEntries(training_, old.checkpoint)) {
+  for (const std::string& path : CheckpointEntries(training_, old)) {
     if (Remove(path)) removed.push_back(path);
   }
   for (const CheckpointFile& file : written.files) {
@@ -100,12 +144,6 @@ absl::Status CheckpointHook::Save(const std::string& name, const Old& old,
     event.removed = std::exchange(removed, {});
     reporter_.Send(std::move(event));
   }
-  if (training_.save.save_state ||
-      (is_final && training_.save.save_state_on_train_end)) {
-    RETURN_IF_ERROR(SaveState(name, old.state, false, progress));
-  }
-  reporter_.EnterPhase("training", "", progress.step,
-                       training_.length.total_steps);
   return absl::OkStatus();
 }
 

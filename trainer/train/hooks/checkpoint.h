@@ -33,6 +33,13 @@ class CheckpointHook {
   absl::Status OnRequest(const Progress& progress);
   absl::Status AtEnd(const Progress& progress);
   absl::Status OnStop(const Progress& progress);
+  // The weights as they are now, an average where one is in use, as NAME-best.
+  // Retention leaves it alone; the next one takes its place once it is whole.
+  absl::Status SaveBest(const Progress& progress);
+
+  // Where the weights of about this step are: `; go back to FILE`, or that
+  // nothing was kept.
+  std::string WhereToGoBack(int64_t step) const;
 
  private:
   struct Old {
@@ -42,6 +49,10 @@ class CheckpointHook {
 
   absl::Status Save(const std::string& name, const Old& old, bool is_final,
                     const Progress& progress);
+  // The checkpoint of the weights as they are now, which replaces that of
+  // `old`.
+  absl::Status SaveWeights(const std::string& name, const std::string& old,
+                           bool is_final, const Progress& progress);
   absl::Status Enter(const WrittenCheckpoint& written, int64_t step);
   absl::Status SaveState(const std::string& name, const std::string& old,
                          bool until_next, const Progress& progress);

@@ -21,6 +21,10 @@ std::string CheckpointNames::Step(int64_t step) const {
 
 std::string CheckpointNames::Final() const { return Base("last"); }
 
+std::string CheckpointNames::Best() const {
+  return output_name_.empty() ? "best" : absl::StrCat(output_name_, "-best");
+}
+
 int64_t EpochsBetweenSaves(int64_t total_epochs, int64_t ratio) {
   return std::max<int64_t>(1, total_epochs / ratio);
 }

@@ -4,10 +4,12 @@
 //   epoch 3    NAME-000003           state  NAME-000003-state
 //   step 500   NAME-step00000500            NAME-step00000500-state
 //   final      NAME                         NAME-state
+//   best       NAME-best
 //
-// Where no output_name is given NAME is `epoch`, `at` and `last`.
-// Source: sd-scripts, train_util.get_epoch_ckpt_name, get_remove_epoch_no and
-// their like.
+// A moving average adds `-ema0.999` and so on to the checkpoint's name. Where
+// no output_name is given NAME is `epoch`, `at` and `last`, and the best is
+// `best`. Source: sd-scripts, train_util.get_epoch_ckpt_name,
+// get_remove_epoch_no and their like.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +27,7 @@ class CheckpointNames {
   std::string Epoch(int64_t epoch) const;
   std::string Step(int64_t step) const;
   std::string Final() const;
+  std::string Best() const;
 
  private:
   std::string Base(const char* otherwise) const;

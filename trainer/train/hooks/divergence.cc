@@ -15,17 +15,21 @@ Divergence::Action Divergence::Judge(double loss, double grad_norm,
     return Action::kApply;
   }
   const bool overflow = scaled && std::isfinite(loss);
-  if (!overflow && !skip_) return Action::kStop;
+  if (!overflow && mode_ == Mode::kStop) return Action::kStop;
+  if (!overflow && mode_ == Mode::kGoBack) return Action::kGoBack;
   ++skipped_in_row;
   return skipped_in_row < kMostSkipsInARow ? Action::kSkip : Action::kStop;
 }
 
+std::string Divergence::Sentence(int64_t step, double loss, double grad_norm) {
+  const bool of_loss = !std::isfinite(loss);
+  return absl::StrCat(of_loss ? "the loss" : "the gradient norm", " of step ",
+                      step, " is ", of_loss ? loss : grad_norm);
+}
+
 absl::Status Divergence::Error(int64_t step, double loss,
                                double grad_norm) const {
-  const bool of_loss = !std::isfinite(loss);
-  std::string message =
-      absl::StrCat(of_loss ? "the loss" : "the gradient norm", " of step ",
-                   step, " is ", of_loss ? loss : grad_norm);
+  std::string message = Sentence(step, loss, grad_norm);
   if (skipped_in_row >= kMostSkipsInARow) {
     absl::StrAppend(&message, ", and so were those of the ",
                     kMostSkipsInARow - 1, " steps before");

@@ -16,31 +16,13 @@
 #include "trainer/tensor/device.h"
 #include "trainer/tensor/rng.h"
 #include "trainer/train/autocast.h"
+#include "trainer/train/evaluating.h"
+#include "trainer/train/hooks/diversity.h"
 #include "trainer/train/hooks/png_file.h"
 #include "trainer/train/train_step.h"
 
 namespace atelier::trainer {
 namespace {
-
-// Modules compute without gradients and without dropout while this lives.
-class Evaluating {
- public:
-  explicit Evaluating(const Model& model) : model_(model) { Set(false); }
-  ~Evaluating() { Set(true); }
-  Evaluating(const Evaluating&) = delete;
-  Evaluating& operator=(const Evaluating&) = delete;
-
- private:
-  void Set(bool training) {
-    model_.denoiser->train(training);
-    for (const TextEncoder& encoder : model_.conditioner->TextEncoders()) {
-      encoder.module->train(training);
-    }
-  }
-
-  const Model& model_;
-  torch::NoGradGuard no_grad_;
-};
 
 // As other programs write it into pictures.
 std::string ParametersText(const PreviewPrompt& prompt, uint64_t seed,
@@ -168,6 +150,15 @@ void SampleHook::DrawAll(const std::string& tag) {
   const auto count = static_cast<int64_t>(prompts_.size());
   if (count == 0) return;
   reporter_->EnterPhase("sampling", "", 0, count);
+  thumbnails_.clear();
+  std::optional<Ema::Use> average;
+  std::optional<EvalWeights> weights;
+  if (training_->spec.training().run().sample_with_ema() &&
+      training_->ema != nullptr) {
+    average.emplace(*training_->ema, 0);
+  } else {
+    weights.emplace(*training_->optimizer);
+  }
   for (size_t i = 0; i < prompts_.size(); ++i) {
     absl::StatusOr<SampleSaved> saved =
         CatchTorchOr([&] { return DrawOne(i, tag); });
@@ -188,6 +179,7 @@ absl::StatusOr<SampleSaved> SampleHook::DrawOne(size_t index,
   const PreviewPrompt& prompt = prompts_[index];
   const uint64_t seed = SeedOf(index);
   ASSIGN_OR_RETURN(const Tensor image, DrawImage(index, seed));
+  thumbnails_.push_back(Thumbnail(image));
   const std::string& name = training_->preview.output_name;
   SampleSaved event;
   event.path = absl::StrCat(
@@ -211,6 +203,14 @@ absl::StatusOr<SampleSaved> SampleHook::DrawOne(size_t index,
   event.width = prompt.width;
   event.height = prompt.height;
   return event;
+}
+
+std::optional<double> SampleHook::TakeDiversity() {
+  // A drawing that lacks pictures says nothing.
+  const bool is_whole = thumbnails_.size() == prompts_.size();
+  const std::vector<Tensor> thumbnails = std::exchange(thumbnails_, {});
+  if (!is_whole) return std::nullopt;
+  return MeanDistance(thumbnails);
 }
 
 SampleHook::Encoded SampleHook::Encode(const PreviewPrompt& prompt,

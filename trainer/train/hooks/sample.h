@@ -6,6 +6,7 @@
 // streams of its own and so leaves the training's random numbers as they are.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ class SampleHook {
   // or 0.
   void AfterStep(int64_t step, int64_t ended_epoch);
   void OnRequest(int64_t step);
+  // Mean distance between the pictures of the last drawing, once; none where
+  // nothing was drawn since, or fewer than two.
+  std::optional<double> TakeDiversity();
 
  private:
   SampleHook(const Training& training, std::string output_dir,
@@ -55,6 +59,7 @@ class SampleHook {
   };
   Encoded Encode(const PreviewPrompt& prompt, EncoderChoice choice) const;
   std::vector<Encoded> encoded_;
+  std::vector<Tensor> thumbnails_;  // of the last drawing
   Reporter* reporter_;
 };
 

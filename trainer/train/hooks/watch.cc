@@ -15,24 +15,24 @@ constexpr size_t kMostDrawings = 500;
 
 }  // namespace
 
-void Watch::AfterStep(Progress& progress, std::optional<double> diversity) {
+void Watch::AfterStep(Progress& progress) {
   if (training_.on_overfit == OnOverfit::kOff) return;
-  Course& course = progress.course;
+  const Course& course = progress.course;
   const std::vector<ValidationPoint>& points = course.validation.points;
   if (!points.empty() && points.back().step == progress.step) {
     Tell(progress, "overfitting",
          JudgeOverfitting(points, training_.validate.timesteps));
   }
   Tell(progress, "gradients", JudgeGradients(course.grad_norms));
-  if (!diversity.has_value()) return;
-  if (course.diversity.size() < kMostDrawings) {
-    course.diversity.push_back(*diversity);
-  } else {
-    std::rotate(course.diversity.begin() + 1, course.diversity.begin() + 2,
-                course.diversity.end());
-    course.diversity.back() = *diversity;
-  }
-  Tell(progress, "samples", JudgeDiversity(course.diversity));
+}
+
+void Watch::AfterSamples(Progress& progress, double diversity) {
+  if (training_.on_overfit == OnOverfit::kOff) return;
+  std::vector<double>& distances = progress.course.diversity;
+  // The first one is what the others are compared with.
+  if (distances.size() == kMostDrawings) distances.erase(distances.begin() + 1);
+  distances.push_back(diversity);
+  Tell(progress, "samples", JudgeDiversity(distances));
 }
 
 void Watch::Tell(Progress& progress, const std::string& what,

@@ -19,8 +19,10 @@ class Watch {
         Reporter& reporter)
       : training_(training), checkpoints_(checkpoints), reporter_(reporter) {}
 
-  // `diversity` of the samples drawn after this step, where some were.
-  void AfterStep(Progress& progress, std::optional<double> diversity);
+  // Looks at the newest validation and at gradients; twice is once.
+  void AfterStep(Progress& progress);
+  // `diversity`: mean distance between the pictures that were drawn.
+  void AfterSamples(Progress& progress, double diversity);
 
  private:
   void Tell(Progress& progress, const std::string& what,
