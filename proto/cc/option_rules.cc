@@ -11,6 +11,7 @@
 #include "proto/cc/dataset_rules.h"
 #include "proto/cc/enum_name.h"
 #include "proto/cc/model_rules.h"
+#include "proto/cc/optimizer_rules.h"
 #include "proto/cc/option_syntax.h"
 #include "proto/cc/options_schema.h"
 #include "proto/cc/output_rules.h"
@@ -221,6 +222,7 @@ void CheckRules(v1::Architecture architecture, const v1::TrainingConfig& config,
   CheckOutput(config.output(), report);
   CheckModelRules(architecture, config, report);
   CheckScheduleRules(config, report);
+  CheckOptimizerRules(config, report);
   CheckOutputRules(config, report);
   CheckValidationRules(config, report);
   CheckCacheRules(config, report);
@@ -233,6 +235,7 @@ void AddEffectWarnings(const v1::TrainingConfig& given,
   AddWithoutEffect(given, OtherEffects(filled), warnings);
   AddDatasetWarnings(given.dataset(), warnings);
   AddScheduleWarnings(given, filled, warnings);
+  AddOptimizerWarnings(given, filled, warnings);
   AddOutputWarnings(given, warnings);
   AddValidationWarnings(given, filled, warnings);
   AddCacheWarnings(given, warnings);
