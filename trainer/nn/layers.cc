@@ -1,6 +1,18 @@
 #include "trainer/nn/layers.h"
 
 namespace atelier::trainer {
+namespace {
+
+// A half-precision parameter of a norm whose input is fp32, where it is added
+// to fp32: kernels take the input's format or fp32.
+Tensor Beside(const Tensor& x, const Tensor& parameter) {
+  return parameter.scalar_type() == torch::kFloat32 ||
+                 parameter.scalar_type() == x.scalar_type()
+             ? parameter
+             : parameter.to(x.scalar_type());
+}
+
+}  // namespace
 
 LinearImpl::LinearImpl(int64_t in, int64_t out, bool has_bias) {
   weight = register_parameter("weight", torch::empty({out, in}), false);
@@ -29,7 +41,8 @@ LayerNormImpl::LayerNormImpl(int64_t width, double eps) : eps_(eps) {
 }
 
 Tensor LayerNormImpl::forward(const Tensor& x) {
-  return at::layer_norm(x, weight.sizes(), weight, bias, eps_);
+  return at::layer_norm(x, weight.sizes(), Beside(x, weight), Beside(x, bias),
+                        eps_);
 }
 
 GroupNorm32Impl::GroupNorm32Impl(int64_t channels, double eps) : eps_(eps) {
@@ -38,7 +51,7 @@ GroupNorm32Impl::GroupNorm32Impl(int64_t channels, double eps) : eps_(eps) {
 }
 
 Tensor GroupNorm32Impl::forward(const Tensor& x) {
-  return at::group_norm(x, 32, weight, bias, eps_);
+  return at::group_norm(x, 32, Beside(x, weight), Beside(x, bias), eps_);
 }
 
 EmbeddingImpl::EmbeddingImpl(int64_t rows, int64_t width) {
