@@ -60,10 +60,10 @@ std::string ProgramHelp() {
 
 std::string CommandHelp(const Command& command) {
   const Signature& signature = command.signature;
-  std::string out =
-      absl::StrCat(command.summary, "\n\nusage: atelier ", command.name,
-                   signature.arguments.empty() ? "" : " ", signature.arguments,
-                   " [flags]\n\n");
+  std::string out = absl::StrCat(
+      command.summary, "\n\nusage: atelier ", command.name,
+      signature.arguments.empty() ? "" : " ", signature.arguments, " [flags]",
+      signature.takes_command ? " [-- COMMAND]\n\n" : "\n\n");
   for (const Flag& flag : signature.flags) {
     absl::StrAppend(&out, FlagLine(flag));
   }

@@ -53,7 +53,7 @@ Command ConvertCommand() {
   Command command = {
       "convert",
       "Prints the job file of an sd-scripts command",
-      {"-- COMMAND",
+      {"",
        0,
        0,
        {CommandFileFlag(),

@@ -101,6 +101,11 @@ TEST_F(ConvertProgramTest, WhatIsRefusedIsAUsageError) {
   EXPECT_THAT(Read("err"), HasSubstr("must be given"));
 }
 
+TEST_F(ConvertProgramTest, HelpSaysWhereTheCommandStands) {
+  EXPECT_EQ(Run("help convert"), 0);
+  EXPECT_THAT(Read("out"), HasSubstr("atelier convert [flags] [-- COMMAND]"));
+}
+
 TEST_F(ConvertProgramTest, HostileFilesAreErrors) {
   Write("long.sh", std::string(10 << 20, 'x'));
   EXPECT_EQ(Run("convert --command-file long.sh"), 2);
