@@ -27,13 +27,6 @@ absl::StatusOr<std::unique_ptr<ScalarLog>> ScalarLog::Open(
   return absl::WrapUnique(new ScalarLog(std::move(options), next));
 }
 
-ScalarLog::~ScalarLog() {
-  const absl::MutexLock lock(&mutex_);
-  if (has_failed_) return;
-  // The last row of a run that ends anyhow; nobody is left to tell.
-  if (auto row = rows_.EndEpoch(Now())) Write(*row).IgnoreError();
-}
-
 void ScalarLog::Send(Event event) {
   std::optional<Event> warning;
   {
@@ -99,7 +92,7 @@ absl::Status ScalarLog::OpenWriters() {
 }
 
 absl::Status ScalarLog::RewindTo(int64_t step) {
-  rows_.Forget();
+  rows_.Jump();
   for (const auto& writer : writers_) RETURN_IF_ERROR(writer->Rewind(step));
   return absl::OkStatus();
 }

@@ -40,9 +40,6 @@ class ScalarLog : public EventSink {
   // that cannot be done.
   static absl::StatusOr<std::unique_ptr<ScalarLog>> Open(
       ScalarLogOptions options, EventSink& next);
-  // Writes the mean of the epoch that is under way.
-  ~ScalarLog() override;
-
   void Send(Event event) override;
 
  private:

@@ -24,10 +24,11 @@ void AddValidation(const Validated& validated, ScalarRow& row) {
 std::vector<ScalarRow> ScalarRows::Take(const Event& event,
                                         double wall_seconds) {
   std::vector<ScalarRow> rows;
+  const auto end_epoch = [&] {
+    if (auto ended = EndEpoch()) rows.push_back(*std::move(ended));
+  };
   if (const auto* done = std::get_if<StepDone>(&event.kind)) {
-    if (done->epoch != epoch_) {
-      if (auto ended = EndEpoch(wall_seconds)) rows.push_back(*ended);
-    }
+    if (epoch_ > 0 && done->epoch != epoch_) end_epoch();
     rows.push_back(OfStep(event.step, *done));
     step_ = event.step;
     epoch_ = done->epoch;
@@ -35,6 +36,7 @@ std::vector<ScalarRow> ScalarRows::Take(const Event& event,
       loss_sum_ += done->loss;
       ++losses_;
     }
+    if (event.step == done->total_steps) end_epoch();
   } else if (const auto* validated = std::get_if<Validated>(&event.kind)) {
     ScalarRow row;
     row.step = event.step;
@@ -46,25 +48,23 @@ std::vector<ScalarRow> ScalarRows::Take(const Event& event,
   return rows;
 }
 
-std::optional<ScalarRow> ScalarRows::EndEpoch(double wall_seconds) {
+std::optional<ScalarRow> ScalarRows::EndEpoch() {
   std::optional<ScalarRow> row;
-  if (losses_ > 0) {
+  if (is_whole_ && losses_ > 0) {
     row.emplace();
     row->step = step_;
     row->epoch = epoch_;
-    row->wall_seconds = wall_seconds;
     row->is_epoch = true;
     row->values.emplace_back("loss/epoch",
                              loss_sum_ / static_cast<double>(losses_));
   }
-  Forget();
+  loss_sum_ = 0;
+  losses_ = 0;
+  is_whole_ = true;
   return row;
 }
 
-void ScalarRows::Forget() {
-  loss_sum_ = 0;
-  losses_ = 0;
-}
+void ScalarRows::Jump() { is_whole_ = false; }
 
 ScalarRow ScalarRows::OfStep(int64_t step, const StepDone& done) const {
   ScalarRow row;

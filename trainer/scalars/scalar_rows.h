@@ -2,7 +2,8 @@
 //
 //   loss                 of the step, mean over its micro-batches
 //   loss/average         moving average
-//   loss/epoch           mean over the epoch's steps, once it is over
+//   loss/epoch           mean over the epoch's steps, once it is over, where
+//                        one attempt did all of them
 //   loss/validation      of held-out images; loss/validation_train of trained
 //                        ones; with `/ema0.999` and so on for moving averages
 //   lr/<group>           learning rate of each group of weights
@@ -25,19 +26,19 @@ class ScalarRows {
   // The rows that the event gives, in order; mostly none or one.
   std::vector<ScalarRow> Take(const Event& event, double wall_seconds);
 
-  // The row of the epoch that is under way, and forgets it.
-  std::optional<ScalarRow> EndEpoch(double wall_seconds);
-
-  // Forgets the epoch that is under way: the run goes on from elsewhere.
-  void Forget();
+  // The run goes on from elsewhere, perhaps amid an epoch.
+  void Jump();
 
  private:
   ScalarRow OfStep(int64_t step, const StepDone& done) const;
+  // The row of the epoch that is over; none where it was not seen whole.
+  std::optional<ScalarRow> EndEpoch();
 
   int64_t step_ = 0;
   int64_t epoch_ = 0;
   double loss_sum_ = 0;
   int64_t losses_ = 0;
+  bool is_whole_ = true;
 };
 
 }  // namespace atelier::trainer

@@ -210,8 +210,9 @@ TEST(Crc32cTest, HasTheCheckValueOfItsDefinition) {
 TEST_F(ScalarLogTest, WritesTensorBoardRecordsInAFolderNamedByPrefixAndTime) {
   auto log = Open("tensorboard");
   log->Send({1, Step(1, 0.5)});
-  log->Send({2, Step(2, 0.75)});
-  log.reset();
+  StepDone last = Step(2, 0.75);
+  last.total_steps = 2;
+  log->Send({2, last});
   ASSERT_THAT(Folders(), SizeIs(1));
   EXPECT_EQ(Folders()[0].filename(), "cats_20231114221320");
   const EventFile file(EventFiles().at(0));
@@ -269,6 +270,20 @@ TEST_F(ScalarLogTest, TensorBoardIsToldFromWhichStepAResumedRunGoesOn) {
   EXPECT_THAT(second.starts, ElementsAre(3));
   EXPECT_THAT(Series(second, "loss"),
               ElementsAre(Pair(3, 13), Pair(4, 14), Pair(5, 15)));
+}
+
+TEST_F(ScalarLogTest, AnEpochThatWasNotSeenWholeHasNoMean) {
+  RunTwice("tensorboard");
+  auto log = Open("tensorboard");
+  log->Send({5, Resumed{"state"}});
+  log->Send({6, Step(2, 2)});
+  log->Send({7, Step(3, 4)});
+  log->Send({8, Step(3, 8)});
+  log->Send({9, Step(4, 1)});
+  ASSERT_THAT(EventFiles(), SizeIs(3));
+  EXPECT_THAT(Series(EventFile(EventFiles()[1]), "loss/epoch"), IsEmpty());
+  EXPECT_THAT(Series(EventFile(EventFiles()[2]), "loss/epoch"),
+              ElementsAre(Pair(3, 6)));
 }
 
 TEST_F(ScalarLogTest, StepsDoneAgainTakeThePlaceOfTheFirst) {
