@@ -13,8 +13,9 @@
 namespace atelier::client::sd_scripts {
 namespace {
 
-std::string TreatmentText(const Treatment& treatment) {
-  const std::string& reason = treatment.reason;
+std::string TreatmentText(const Treatment& treatment, const char* remark) {
+  const std::string reason =
+      treatment.reason.empty() ? remark : treatment.reason;
   switch (treatment.action) {
     case Action::kSame:
       return absl::StrCat("the same", reason.empty() ? "" : "; ", reason);
@@ -39,8 +40,8 @@ std::vector<Outcome> OutcomesOf(absl::string_view name) {
   for (const Script& script : AllScripts()) {
     const OptionRow* row = FindRow(name, script);
     if (row == nullptr) continue;
-    const std::string text =
-        TreatmentText(TreatmentOf(*row, script, script.architecture));
+    const std::string text = TreatmentText(
+        TreatmentOf(*row, script, script.architecture), row->remark);
     std::vector<std::string>* labels = nullptr;
     for (Outcome& outcome : outcomes) {
       if (outcome.first == text) labels = &outcome.second;

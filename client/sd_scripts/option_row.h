@@ -44,8 +44,10 @@ struct OptionRow {
   const char* choices = "";   // separated by commas
   Action action = Action::kSame;
   const char* target = "";  // the training option, where its name differs
-  // Of what is ignored or refused: why. Of the others: a remark.
+  // What is said whenever the option is given: why it is ignored or refused, or
+  // how it differs from sd-scripts.
   const char* reason = "";
+  const char* remark = "";  // what the table says besides
   bool zero_is_unset = false;
   bool is_secret = false;  // its value is never shown
 };

@@ -156,7 +156,7 @@ absl::Span<const OptionRow> AllRows() {
       {.name = "save_precision",
        .kind = ValueKind::kText,
        .choices = "float,fp16,bf16",
-       .reason = "where it is not given, the format that sd-scripts would save "
+       .remark = "where it is not given, the format that sd-scripts would save "
                  "in is set"},
       {.name = "save_every_n_epochs", .kind = ValueKind::kInteger},
       {.name = "save_every_n_steps", .kind = ValueKind::kInteger},
@@ -171,7 +171,7 @@ absl::Span<const OptionRow> AllRows() {
       {.name = "save_state_on_train_end", .kind = ValueKind::kFlag},
       {.name = "resume",
        .kind = ValueKind::kText,
-       .reason =
+       .remark =
            "a training state of sd-scripts is refused: it cannot be read"},
       {.name = "train_batch_size",
        .kind = ValueKind::kInteger,
@@ -396,7 +396,7 @@ absl::Span<const OptionRow> AllRows() {
        .heard = "DFX",
        .kind = ValueKind::kText,
        .choices = "ckpt,safetensors,diffusers,diffusers_safetensors",
-       .reason = "where it is not given, the form that sd-scripts would save "
+       .remark = "where it is not given, the form that sd-scripts would save "
                  "in is set"},
       {.name = "use_safetensors", .heard = "DFX", .kind = ValueKind::kFlag},
       {.name = "optimizer_type", .kind = ValueKind::kText},
@@ -619,7 +619,7 @@ absl::Span<const OptionRow> AllRows() {
        .scripts = "U",
        .kind = ValueKind::kText,
        .choices = "raw,additive,sigma_scaled",
-       .reason = "raw where it is not given: sd-scripts' sigma_scaled does not "
+       .remark = "raw where it is not given: sd-scripts' sigma_scaled does not "
                  "fit the target"},
       {.name = "model_prediction_type",
        .scripts = "L",
@@ -647,14 +647,14 @@ absl::Span<const OptionRow> AllRows() {
        .kind = ValueKind::kInteger,
        .action = Action::kOther,
        .target = "blocks_to_swap",
-       .reason = "with half of --single_blocks_to_swap added",
+       .remark = "with half of --single_blocks_to_swap added",
        .zero_is_unset = true},
       {.name = "single_blocks_to_swap",
        .scripts = "U",
        .kind = ValueKind::kInteger,
        .action = Action::kOther,
        .target = "blocks_to_swap",
-       .reason = "half of it, with --double_blocks_to_swap added",
+       .remark = "half of it, with --double_blocks_to_swap added",
        .zero_is_unset = true},
       {.name = "cpu_offload_checkpointing",
        .scripts = "UL",

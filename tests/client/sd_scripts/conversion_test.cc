@@ -86,6 +86,16 @@ TEST_F(ConversionTest, NamesOfTheHubAreRefused) {
   }
 }
 
+TEST_F(ConversionTest, WhatIsTakenAsItIsIsNotTalkedAbout) {
+  const auto conversion =
+      Options("sdxl_train.py",
+              "--save_model_as safetensors --save_precision fp16 --resume s "
+              "--learning_rate 1e-5 --optimizer_type Lion");
+  ASSERT_TRUE(conversion.ok()) << conversion.status();
+  EXPECT_TRUE(Notable(conversion->dispositions).empty())
+      << JobText(*conversion);
+}
+
 TEST_F(ConversionTest, SecretsAreNeverShown) {
   const auto conversion = Options(
       "sdxl_train.py", "--wandb_api_key s3cret --huggingface_token s3cret");
