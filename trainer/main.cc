@@ -1,4 +1,6 @@
 // atelier-trainer: one fine-tuning run, alone or under the daemon.
+#include <sys/resource.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -22,9 +24,12 @@
 namespace atelier::trainer {
 namespace {
 
+constexpr int kLeastPriority = 19;
 constexpr char kUsage[] =
     R"(atelier-trainer run --job FILE --output_dir DIR [--option value…]
     Runs a job file with no daemon; events as JSON lines on standard output.
+atelier-trainer warm-cache --job FILE [--option value…]
+    Fills the caches on disk that a job asks for, with the least priority, and does not train.
 atelier-trainer work --socket PATH --job ID --attempt N --token-file FILE --run-dir DIR
     Runs an attempt of a job under the daemon.
 atelier-trainer dataset-check --architecture NAME [--job FILE] [--out DIR] [--quick] [--option value…]
@@ -52,6 +57,10 @@ std::string TokenizerDir() {
 
 absl::Status Train(const RunRequest& request, EventSink& events,
                    StopToken& stop) {
+  // Whatever trains meanwhile goes first.
+  if (request.spec.training().run().warm_cache()) {
+    setpriority(PRIO_PROCESS, 0, kLeastPriority);
+  }
   RunContext context;
   context.output_dir = request.output_dir;
   context.continue_from_newest_state = request.continue_from_newest_state;
@@ -108,11 +117,17 @@ int WorkCommand(const std::vector<std::string>& arguments) {
   return Work(work, &Train);
 }
 
+int WarmCacheCommand(std::vector<std::string> arguments) {
+  arguments.push_back("--warm_cache");
+  return RunAlone(arguments, &Train);
+}
+
 int Main(const std::vector<std::string>& arguments) {
   if (arguments.empty()) return FailUsage("a command is missing");
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   const std::string& command = arguments.front();
   if (command == "run") return RunAlone(rest, &Train);
+  if (command == "warm-cache") return WarmCacheCommand(rest);
   if (command == "work") return WorkCommand(rest);
   if (command == "dataset-check") return DatasetCheckCommand(rest, &Check);
   if (command == "--describe") {

@@ -9,7 +9,7 @@ import zlib
 
 import numpy
 
-BIN, GOLDENS = sys.argv[1], sys.argv[2]
+BIN, GOLDENS = (os.path.abspath(path) for path in sys.argv[1:3])
 WIDTH, HEIGHT = 96, 80
 IMAGES = 4
 CELLS = "8x8"  # of a 64x64 picture

@@ -51,6 +51,57 @@ TEST_F(CachingTest, CachedTextsTrainTheSameWeights) {
   EXPECT_TRUE(Weights("again") == Weights("live"));
 }
 
+TEST_F(CachingTest, CacheFormatDecidesWhichFilesAreWritten) {
+  const auto files_with = [&](const std::string& ending) {
+    int count = 0;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(dir_.File("data/1_thing"))) {
+      count += entry.path().string().ends_with(ending) ? 1 : 0;
+    }
+    return count;
+  };
+  v1::JobSpec live = UnetOnly("own");
+  live.mutable_training()->mutable_run()->set_max_train_steps(1);
+  DatasetOf(live).set_cache_latents_to_disk(true);
+  ASSERT_TRUE(Run(live).ok());
+  EXPECT_EQ(files_with(".npz"), 0);
+  EXPECT_EQ(files_with(".atelier_latents"), 1);
+  std::filesystem::remove_all(dir_.File("data/1_thing/.atelier_latents"));
+  v1::JobSpec npz = UnetOnly("npz");
+  npz.mutable_training()->mutable_run()->set_max_train_steps(1);
+  DatasetOf(npz).set_cache_latents_to_disk(true);
+  DatasetOf(npz).set_cache_format("npz");
+  const absl::Status status = Run(npz);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(files_with("_sdxl.npz"), 5);
+  EXPECT_EQ(files_with(".atelier_latents"), 0);
+  EXPECT_TRUE(events_.Of<Warning>().empty());
+  EXPECT_TRUE(Weights("npz") == Weights("own"));
+}
+
+TEST_F(CachingTest, WarmCacheFillsTheCachesAndDoesNotTrain) {
+  v1::JobSpec warm = UnetOnly("warm");
+  warm.mutable_training()->mutable_run()->set_warm_cache(true);
+  warm.mutable_training()->mutable_run()->set_max_train_steps(1);
+  DatasetOf(warm).set_cache_latents_to_disk(true);
+  DatasetOf(warm).set_cache_text_encoder_outputs_to_disk(true);
+  const absl::Status status = Run(warm);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(events_.Of<StepDone>().empty());
+  EXPECT_FALSE(std::filesystem::exists(Out("warm", "")));
+  v1::JobSpec job = warm;
+  job.mutable_training()->mutable_run()->clear_warm_cache();
+  events_ = {};
+  ASSERT_TRUE(Run(job).ok());
+  EXPECT_EQ(events_.Of<StepDone>().size(), 1u);
+  std::vector<std::string> told;
+  for (const PhaseProgress& phase : events_.Of<PhaseProgress>()) {
+    told.push_back(phase.detail);
+  }
+  EXPECT_THAT(told, ::testing::Contains(HasSubstr("0 images encoded, 5 read")));
+  EXPECT_THAT(told, ::testing::Contains(HasSubstr("0 captions encoded")));
+}
+
 TEST_F(CachingTest, TextsOfATrainedEncoderAreNotCached) {
   v1::JobSpec spec = Spec("out");
   DatasetOf(spec).set_cache_text_encoder_outputs(true);
