@@ -7,25 +7,17 @@
 namespace atelier::trainer {
 namespace {
 
-constexpr char kS[] = "s";
 constexpr char kWeightedSum[] = "sum";
-
-double SumOf(const Tensor& tensor) { return tensor.sum().item<double>(); }
 
 }  // namespace
 
 DAdaptAdam::DAdaptAdam(std::vector<ParameterGroup> groups,
                        const DAdaptAdamOptions& options)
-    : EstimatingOptimizer(std::move(groups)), options_(options) {
+    : EstimatingOptimizer(std::move(groups), options.preprint
+                                                 ? EstimateRule::kDAdaptPreprint
+                                                 : EstimateRule::kDAdapt),
+      options_(options) {
   MakeState();
-}
-
-GroupedOptimizer::Slots DAdaptAdam::MakeSlots(const Tensor& parameter) const {
-  Slots slots;
-  for (const char* name : {kFirst, kSecond, kS}) {
-    slots[name] = torch::zeros_like(parameter, torch::kFloat32);
-  }
-  return slots;
 }
 
 GroupedOptimizer::Slots DAdaptAdam::MakeSharedSlots() const {
@@ -43,40 +35,19 @@ void DAdaptAdam::PrepareStep() {
            (1 - std::pow(options_.beta1, step));
 }
 
-EstimatingOptimizer::Sums DAdaptAdam::Accumulate(Update& update) {
-  Tensor grad = update.ScaledGrad();
-  if (options_.weight_decay != 0 && !options_.decouple) {
-    grad = grad + options_.weight_decay * update.parameter.to(torch::kFloat32);
-  }
-  return options_.preprint ? AccumulatePreprint(update.slots, grad)
-                           : AccumulatePublished(update.slots, grad);
-}
-
-void DAdaptAdam::AddToMoments(Slots& slots, const Tensor& grad) const {
+EstimateFactors DAdaptAdam::GradientFactors() const {
   const DAdaptAdamOptions& o = options_;
-  slots.at(kFirst).mul_(o.beta1).add_(grad, rate_ * (1 - o.beta1));
-  slots.at(kSecond).mul_(o.beta2).addcmul_(grad, grad, 1 - o.beta2);
-}
-
-EstimatingOptimizer::Sums DAdaptAdam::AccumulatePublished(
-    Slots& slots, const Tensor& grad) const {
-  const Tensor& s = slots.at(kS);
-  const double root = std::sqrt(options_.beta2);
-  const Tensor denominator = slots.at(kSecond).sqrt().add_(options_.eps);
-  const double product = rate_ * SumOf(grad * (s / denominator));
-  AddToMoments(slots, grad);
-  s.mul_(root).add_(grad, rate_ * (1 - root));
-  return {product, SumOf(s.abs()), 0};
-}
-
-EstimatingOptimizer::Sums DAdaptAdam::AccumulatePreprint(
-    Slots& slots, const Tensor& grad) const {
-  const Tensor& s = slots.at(kS);
-  AddToMoments(slots, grad);
-  const Tensor denominator = slots.at(kSecond).sqrt().add_(options_.eps);
-  s.mul_(options_.beta2).add_(grad, rate_ * (1 - options_.beta2));
-  return {SumOf(grad * grad / denominator), SumOf(s.abs()),
-          SumOf(s * s / denominator)};
+  const double sum_decay = o.preprint ? o.beta2 : std::sqrt(o.beta2);
+  EstimateFactors factors{};
+  factors.weight_decay = o.decouple ? 0.0f : static_cast<float>(o.weight_decay);
+  factors.beta1 = static_cast<float>(o.beta1);
+  factors.first_gain = static_cast<float>(rate_ * (1 - o.beta1));
+  factors.beta2 = static_cast<float>(o.beta2);
+  factors.second_gain = static_cast<float>(1 - o.beta2);
+  factors.sum_decay = static_cast<float>(sum_decay);
+  factors.sum_gain = static_cast<float>(rate_ * (1 - sum_decay));
+  factors.eps = static_cast<float>(o.eps);
+  return factors;
 }
 
 bool DAdaptAdam::MoveEstimate(const Sums& total) {
@@ -90,7 +61,7 @@ bool DAdaptAdam::MoveEstimate(const Sums& total) {
     guess = (total[2] / (1 - beta) - sum) / total[1];
   } else {
     const double root = std::sqrt(options_.beta2);
-    const double sum = root * before + (1 - root) * total[0];
+    const double sum = root * before + (1 - root) * rate_ * total[0];
     SetShared(kWeightedSum, sum);
     guess = sum / ((1 - root) * total[1]);
   }
@@ -102,15 +73,10 @@ bool DAdaptAdam::MoveEstimate(const Sums& total) {
   return true;
 }
 
-void DAdaptAdam::Apply(const Taken& taken) {
-  Tensor weight = taken.parameter.to(torch::kFloat32);
-  if (options_.decouple) {
-    weight = weight * (1 - options_.weight_decay * rate_);
-  }
-  const Tensor denominator = taken.slots->at(kSecond).sqrt().add_(options_.eps);
-  StoreWeight(taken.parameter,
-              weight.addcdiv(taken.slots->at(kFirst), denominator, -1),
-              taken.rounding_key);
+EstimatedStepFactors DAdaptAdam::StepFactors(double /*lr*/) const {
+  const DAdaptAdamOptions& o = options_;
+  const double decay = o.decouple ? 1 - o.weight_decay * rate_ : 1;
+  return {static_cast<float>(decay), 1.0f, static_cast<float>(o.eps)};
 }
 
 }  // namespace atelier::trainer

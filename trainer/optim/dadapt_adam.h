@@ -35,17 +35,11 @@ class DAdaptAdam : public EstimatingOptimizer {
              const DAdaptAdamOptions& options);
 
  private:
-  Slots MakeSlots(const Tensor& parameter) const override;
   Slots MakeSharedSlots() const override;
   void PrepareStep() override;
-  Sums Accumulate(Update& update) override;
-  // {gradient times s, |s|}
-  Sums AccumulatePublished(Slots& slots, const Tensor& grad) const;
-  // {gradient squared, |s|, s squared}
-  Sums AccumulatePreprint(Slots& slots, const Tensor& grad) const;
-  void AddToMoments(Slots& slots, const Tensor& grad) const;
+  EstimateFactors GradientFactors() const override;
   bool MoveEstimate(const Sums& total) override;
-  void Apply(const Taken& taken) override;
+  EstimatedStepFactors StepFactors(double lr) const override;
 
   DAdaptAdamOptions options_;
   double d_ = 0;     // of this step, as rate_

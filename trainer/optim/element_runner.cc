@@ -15,22 +15,6 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 15;  // elements that are worth a thread
 
-NumberFormat FormatOf(const Tensor& tensor) {
-  switch (tensor.scalar_type()) {
-    case torch::kFloat32:
-      return NumberFormat::kFloat32;
-    case torch::kBFloat16:
-      return NumberFormat::kBfloat16;
-    case torch::kHalf:
-      return NumberFormat::kFloat16;
-    case torch::kUInt8:
-      return NumberFormat::kBlocks8;
-    default:
-      TORCH_CHECK(false, "optimizer: cannot update numbers of type ",
-                  tensor.scalar_type());
-  }
-}
-
 void CheckState(const ElementItem& item, size_t i) {
   const Tensor& state = item.state[i];
   TORCH_CHECK(state.sizes() == item.weight.sizes() &&
@@ -68,14 +52,6 @@ ElementUpdate ToUpdate(const ElementItem& item, const Tensor& grad) {
     }
   }
   return update;
-}
-
-// The gradient in the weight's order in memory and on its device.
-Tensor InOrderOf(const Tensor& weight, const Tensor& grad) {
-  if (grad.strides() == weight.strides() && grad.device() == weight.device()) {
-    return grad;
-  }
-  return torch::empty_like(weight, grad.scalar_type()).copy_(grad);
 }
 
 void RunOnCpu(const ElementItem& item) {
@@ -116,6 +92,29 @@ void RunThroughCopies(const ElementItem& item) {
 }
 
 }  // namespace
+
+NumberFormat FormatOf(const Tensor& tensor) {
+  switch (tensor.scalar_type()) {
+    case torch::kFloat32:
+      return NumberFormat::kFloat32;
+    case torch::kBFloat16:
+      return NumberFormat::kBfloat16;
+    case torch::kHalf:
+      return NumberFormat::kFloat16;
+    case torch::kUInt8:
+      return NumberFormat::kBlocks8;
+    default:
+      TORCH_CHECK(false, "optimizer: cannot update numbers of type ",
+                  tensor.scalar_type());
+  }
+}
+
+Tensor InOrderOf(const Tensor& weight, const Tensor& grad) {
+  if (grad.strides() == weight.strides() && grad.device() == weight.device()) {
+    return grad;
+  }
+  return torch::empty_like(weight, grad.scalar_type()).copy_(grad);
+}
 
 ElementRunner::ElementRunner(const std::vector<ParameterGroup>& groups,
                              const CudaApi* kernels)

@@ -23,6 +23,11 @@ struct ElementItem {
   uint64_t rounding_key = 0;
 };
 
+// Throws: c10::Error for a type that no update takes.
+NumberFormat FormatOf(const Tensor& tensor);
+// The gradient in the weight's order in memory and on its device.
+Tensor InOrderOf(const Tensor& weight, const Tensor& grad);
+
 class ElementRunner {
  public:
   // `kernels` update what is on a device; null: those of libatelier_cuda.so,

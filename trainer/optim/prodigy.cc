@@ -7,8 +7,6 @@
 namespace atelier::trainer {
 namespace {
 
-constexpr char kSum[] = "s";
-constexpr char kStart[] = "p0";
 constexpr char kLargestEstimate[] = "d_max";
 constexpr char kNumerator[] = "d_numerator";
 
@@ -18,18 +16,9 @@ Tensor Scalar(double value) { return torch::full({}, value, torch::kFloat64); }
 
 Prodigy::Prodigy(std::vector<ParameterGroup> groups,
                  const ProdigyOptions& options)
-    : EstimatingOptimizer(std::move(groups)), options_(options) {
+    : EstimatingOptimizer(std::move(groups), EstimateRule::kProdigy),
+      options_(options) {
   MakeState();
-}
-
-GroupedOptimizer::Slots Prodigy::MakeSlots(const Tensor& parameter) const {
-  const auto zeros = [&] {
-    return torch::zeros_like(parameter, torch::kFloat32);
-  };
-  return {{kFirst, zeros()},
-          {kSecond, zeros()},
-          {kSum, zeros()},
-          {kStart, zeros().copy_(parameter)}};
 }
 
 GroupedOptimizer::Slots Prodigy::MakeSharedSlots() const {
@@ -50,29 +39,27 @@ void Prodigy::PrepareStep() {
                          (1 - std::pow(options_.beta1, step));
 }
 
-EstimatingOptimizer::Sums Prodigy::Accumulate(Update& update) {
+EstimateFactors Prodigy::GradientFactors() const {
   const ProdigyOptions& o = options_;
   const double d = estimate_.d;
-  const Tensor weight = update.parameter.to(torch::kFloat32);
-  Tensor grad = update.ScaledGrad();
-  if (o.weight_decay != 0 && !o.decouple) grad = grad + o.weight_decay * weight;
-  const Tensor& start = update.slots.at(kStart);
-  const Tensor& sum = update.slots.at(kSum);
-  const double numerator = d / o.d0 * estimate_.step_size *
-                           (grad * (start - weight)).sum().item<double>();
-  update.slots.at(kFirst).mul_(o.beta1).add_(grad, d * (1 - o.beta1));
-  update.slots.at(kSecond).mul_(o.beta2).addcmul_(grad, grad,
-                                                  d * d * (1 - o.beta2));
   const double gain = o.safeguard_warmup ? d : estimate_.step_size;
-  sum.mul_(estimate_.beta3).add_(grad, d / o.d0 * gain);
-  return {numerator, sum.abs().sum().item<double>(), 0};
+  EstimateFactors factors{};
+  factors.weight_decay = o.decouple ? 0.0f : static_cast<float>(o.weight_decay);
+  factors.beta1 = static_cast<float>(o.beta1);
+  factors.first_gain = static_cast<float>(d * (1 - o.beta1));
+  factors.beta2 = static_cast<float>(o.beta2);
+  factors.second_gain = static_cast<float>(d * d * (1 - o.beta2));
+  factors.sum_decay = static_cast<float>(estimate_.beta3);
+  factors.sum_gain = static_cast<float>(d / o.d0 * gain);
+  return factors;
 }
 
 bool Prodigy::MoveEstimate(const Sums& total) {
   const double decayed = SharedValue(kNumerator) * estimate_.beta3;
   SetShared(kNumerator, decayed);
   if (total[1] == 0) return false;  // every gradient so far was zero
-  const double numerator = decayed + total[0];
+  const double numerator =
+      decayed + estimate_.d / options_.d0 * estimate_.step_size * total[0];
   SetShared(kNumerator, numerator);
   new_d_ = estimate_.d;
   if (estimate_.lr > 0) {
@@ -87,16 +74,12 @@ bool Prodigy::MoveEstimate(const Sums& total) {
   return true;
 }
 
-void Prodigy::Apply(const Taken& taken) {
+EstimatedStepFactors Prodigy::StepFactors(double lr) const {
   const ProdigyOptions& o = options_;
-  const double step_size = estimate_.step_size * (taken.lr / estimate_.lr);
-  Tensor weight = taken.parameter.to(torch::kFloat32);
-  if (o.decouple) weight = weight * (1 - o.weight_decay * step_size);
-  const Tensor denominator =
-      taken.slots->at(kSecond).sqrt().add_(new_d_ * o.eps);
-  StoreWeight(taken.parameter,
-              weight.addcdiv(taken.slots->at(kFirst), denominator, -step_size),
-              taken.rounding_key);
+  const double step_size = estimate_.step_size * (lr / estimate_.lr);
+  const double decay = o.decouple ? 1 - o.weight_decay * step_size : 1;
+  return {static_cast<float>(decay), static_cast<float>(step_size),
+          static_cast<float>(new_d_ * o.eps)};
 }
 
 }  // namespace atelier::trainer

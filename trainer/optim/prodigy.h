@@ -46,13 +46,11 @@ class Prodigy : public EstimatingOptimizer {
     double beta3;
   };
 
-  Slots MakeSlots(const Tensor& parameter) const override;
   Slots MakeSharedSlots() const override;
   void PrepareStep() override;
-  // The sums: numerator and denominator of the estimate.
-  Sums Accumulate(Update& update) override;
+  EstimateFactors GradientFactors() const override;
   bool MoveEstimate(const Sums& total) override;
-  void Apply(const Taken& taken) override;
+  EstimatedStepFactors StepFactors(double lr) const override;
 
   ProdigyOptions options_;
   Estimate estimate_{};
