@@ -49,9 +49,7 @@ TEST(ValidationRulesTest, BlameTheOptionThatIsToBeChanged) {
       {{"--keep_best", "--validation_split", "0.1"}, ""},
       {{"--allow_changed", "dataset", "learning_rate"}, ""},
       {{"--allow_changed", "learning_rat"}, "allow_changed"},
-      {{"--on_overfit", "panic"}, "on_overfit"},
       {{"--on_nonfinite", "rollback"}, ""},
-      {{"--loss_spike_threshold", "1"}, "loss_spike_threshold"},
   };
   for (const RuleCase& rule : cases) {
     SCOPED_TRACE(::testing::PrintToString(rule.flags));
