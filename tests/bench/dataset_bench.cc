@@ -143,7 +143,7 @@ int Load(const std::string& folder, int resolution, int batches) {
   return 0;
 }
 
-// The autoencoder of Stable Diffusion, or one of an eighth of its width.
+// The autoencoder of Stable Diffusion, or one of a quarter of its width.
 void EncodeWith(const char* name, int64_t width, int resolution, int count) {
   AutoencoderConfig config;
   config.channels = {width, 2 * width, 4 * width, 4 * width};
@@ -158,7 +158,7 @@ void EncodeWith(const char* name, int64_t width, int resolution, int count) {
 }
 
 int Encode(int resolution, int count) {
-  EncodeWith("an eighth as wide", 16, resolution, count);
+  EncodeWith("a quarter as wide", 32, resolution, count);
   EncodeWith("full size", 128, resolution, count);
   return 0;
 }
