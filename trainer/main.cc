@@ -24,12 +24,12 @@
 namespace atelier::trainer {
 namespace {
 
-constexpr int kLeastPriority = 19;
+constexpr int kLowPriority = 10;
 constexpr char kUsage[] =
     R"(atelier-trainer run --job FILE --output_dir DIR [--option value…]
     Runs a job file with no daemon; events as JSON lines on standard output.
 atelier-trainer warm-cache --job FILE [--option value…]
-    Fills the caches on disk that a job asks for, with the least priority, and does not train.
+    Fills the caches on disk that a job asks for, at low priority, and does not train.
 atelier-trainer work --socket PATH --job ID --attempt N --token-file FILE --run-dir DIR
     Runs an attempt of a job under the daemon.
 atelier-trainer dataset-check --architecture NAME [--job FILE] [--out DIR] [--quick] [--option value…]
@@ -59,7 +59,7 @@ absl::Status Train(const RunRequest& request, EventSink& events,
                    StopToken& stop) {
   // Whatever trains meanwhile goes first.
   if (request.spec.training().run().warm_cache()) {
-    setpriority(PRIO_PROCESS, 0, kLeastPriority);
+    setpriority(PRIO_PROCESS, 0, kLowPriority);
   }
   RunContext context;
   context.output_dir = request.output_dir;
