@@ -154,6 +154,22 @@ TEST_F(GuardTest, WhatWasTrainedAgainIsTheSame) {
   EXPECT_EQ(steps[2].grad_norm, steps[3].grad_norm);
 }
 
+// The fifth batch of five: what is due at the epoch's end is done all the same.
+TEST_F(GuardTest, AnEpochWhoseLastBatchIsLeftOutEnds) {
+  v1::JobSpec spec = Guarded("out");
+  v1::OutputOptions& output = *spec.mutable_training()->mutable_output();
+  output.set_save_every_n_epochs(1);
+  output.set_save_state(false);
+  const absl::Status status = RunSpoiled(spec, 4, kNan, events_, stop_);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(std::filesystem::exists(Out("out", "t-000001.safetensors")));
+  std::vector<int64_t> epochs;
+  for (const StepDone& step : events_.Of<StepDone>()) {
+    epochs.push_back(step.epoch);
+  }
+  EXPECT_THAT(epochs, ::testing::ElementsAre(1, 1, 1, 1, 2, 2));
+}
+
 TEST_F(GuardTest, TheSameHoldsForUpdatesDuringBackward) {
   for (const bool fused : {false, true}) {
     v1::JobSpec spec = Guarded(fused ? "fused" : "plain");
