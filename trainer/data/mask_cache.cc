@@ -1,5 +1,6 @@
 #include "trainer/data/mask_cache.h"
 
+#include "absl/strings/str_cat.h"
 #include "opencv2/core/mat.hpp"
 
 #include "proto/cc/status_macros.h"
@@ -45,6 +46,29 @@ absl::StatusOr<Tensor> ReadCells(const DatasetIndex& index,
       scale);
 }
 
+struct MaskCells {
+  Tensor cells;
+  std::string warning;  // why they are nothing but zeros
+};
+
+// The same where what cannot be decoded is left out.
+absl::StatusOr<MaskCells> ReadOrLeaveOut(const DatasetIndex& index,
+                                         const BucketLayout& layout,
+                                         int64_t number,
+                                         const MaskCacheOptions& options) {
+  const int scale = options.latent_scale;
+  absl::StatusOr<Tensor> cells = ReadCells(index, layout, number, scale);
+  if (cells.ok()) return MaskCells{*std::move(cells), ""};
+  if (!options.skip_corrupt_images || !absl::IsDataLoss(cells.status())) {
+    return cells.status();
+  }
+  const ImageSize size = layout.placements[number].bucket;
+  return MaskCells{
+      torch::zeros({1, size.height / scale, size.width / scale},
+                   torch::kFloat32),
+      absl::StrCat("left out: ", std::string(cells.status().message()))};
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MaskCache>> MaskCache::Make(
@@ -57,13 +81,17 @@ absl::StatusOr<std::unique_ptr<MaskCache>> MaskCache::Make(
     }
   }
   const auto total = static_cast<int64_t>(masked.size());
-  OrderedPipeline<Tensor> cells(options.threads, total, [&](int64_t number) {
-    return ReadCells(index, layout, masked[number], options.latent_scale);
+  OrderedPipeline<MaskCells> cells(options.threads, total, [&](int64_t number) {
+    return ReadOrLeaveOut(index, layout, masked[number], options);
   });
   std::unique_ptr<MaskCache> cache(new MaskCache());
   cache->masks_.resize(index.images.size());
   for (int64_t i = 0; i < total; ++i) {
-    ASSIGN_OR_RETURN(cache->masks_[masked[i]], cells.Take());
+    ASSIGN_OR_RETURN(MaskCells mask, cells.Take());
+    cache->masks_[masked[i]] = std::move(mask.cells);
+    if (!mask.warning.empty()) {
+      cache->warnings_.push_back(std::move(mask.warning));
+    }
     if (options.progress) RETURN_IF_ERROR(options.progress(i + 1, total));
   }
   return cache;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,8 @@ namespace atelier::trainer {
 struct MaskCacheOptions {
   int threads = 0;  // that decode images; 0: the caller's
   int latent_scale = 8;
+  // A mask that cannot be read counts nowhere, with a warning, and is no error.
+  bool skip_corrupt_images = false;
   // Called after each mask; a status that is not OK ends the caching with it.
   std::function<absl::Status(int64_t done, int64_t total)> progress;
 };
@@ -25,7 +28,8 @@ struct MaskCacheOptions {
 class MaskCache {
  public:
   // Reads the mask of every image that has one. Memory: 4 bytes a latent cell.
-  // Errors: DATA_LOSS, naming the file; what `progress` returned.
+  // Errors: DATA_LOSS, naming the file, unless it is skipped; what `progress`
+  // returned.
   static absl::StatusOr<std::unique_ptr<MaskCache>> Make(
       const DatasetIndex& index, const BucketLayout& layout,
       const MaskCacheOptions& options);
@@ -33,11 +37,13 @@ class MaskCache {
   // The mean over each cell, in 0..1; undefined where the image has no mask.
   // Shapes: [1, h, w] fp32. Threads: any.
   Tensor Mask(int64_t image, bool flipped) const;
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   MaskCache() = default;
 
   std::vector<Tensor> masks_;  // [1, h, w], one for each image of the index
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace atelier::trainer

@@ -18,11 +18,20 @@ absl::Status CacheMasks(Training& training, Reporter& reporter) {
   options.threads =
       training.spec.training().dataset().max_data_loader_n_workers();
   options.latent_scale = training.architecture->latent_scale;
+  options.skip_corrupt_images =
+      training.spec.training().dataset().skip_corrupt_images();
   options.progress = [&](int64_t done, int64_t total) {
     return reporter.Progress(done, total);
   };
   ASSIGN_OR_RETURN(training.masks,
                    MaskCache::Make(index, training.layout, options));
+  // Of a damaged image the cache of latents has told already.
+  const std::vector<std::string>& told = training.latents->report().warnings;
+  for (const std::string& warning : training.masks->warnings()) {
+    if (std::find(told.begin(), told.end(), warning) == told.end()) {
+      reporter.Warn(warning);
+    }
+  }
   return absl::OkStatus();
 }
 

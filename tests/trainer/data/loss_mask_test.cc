@@ -196,6 +196,27 @@ TEST_F(LossMaskTest, CachedMasksAreTheMeansOfTheirCells) {
   EXPECT_TRUE(mirrored) << "no epoch mirrored an image";
 }
 
+TEST_F(LossMaskTest, ADamagedMaskCanCountNowhere) {
+  subset_->alpha_mask = true;
+  Write("images/a.png", 64, 64, true);
+  Write("images/b.png", 64, 64, true);
+  Scan();
+  const std::string path = dir_.File("images/b.png");
+  std::string png = testing::ReadBytes(path);
+  png.replace(png.size() / 2, 20, std::string(20, 'x'));
+  testing::WriteText(path, png);
+  MaskCacheOptions options = TwoThreads();
+  EXPECT_TRUE(
+      absl::IsDataLoss(MaskCache::Make(index_, layout_, options).status()));
+  options.skip_corrupt_images = true;
+  const auto masks = MaskCache::Make(index_, layout_, options);
+  ASSERT_TRUE(masks.ok()) << masks.status();
+  EXPECT_GT((*masks)->Mask(0, false).max().item<float>(), 0);
+  EXPECT_EQ((*masks)->Mask(1, false).sizes(), (*masks)->Mask(0, false).sizes());
+  EXPECT_EQ((*masks)->Mask(1, false).max().item<float>(), 0);
+  EXPECT_EQ((*masks)->warnings().size(), 1u);
+}
+
 TEST_F(LossMaskTest, WithoutACacheOfMasksImagesAreDecodedForThem) {
   subset_->alpha_mask = true;
   Write("images/a.png", 64, 64, true);
