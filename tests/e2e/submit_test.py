@@ -82,6 +82,17 @@ max_train_steps = 3
         self.assertEqual(len(states), 1)
         self.assertEqual(watch.wait(e2e.DEADLINE), 11)
 
+    def test_fills_caches_without_training(self):
+        warm = self.submit("warm", warm_cache=True, cache_latents_to_disk=True)
+        self.client("wait", str(warm))
+        self.assertEqual(self.job(warm)["state"], "SUCCEEDED")
+        self.assertEqual([e for e in self.events(warm) if e["type"] in ("step", "checkpoint")], [])
+        self.assertEqual(len(os.listdir(self.path("pictures", ".atelier_latents"))), 4)
+        job = self.submit("out", cache_latents_to_disk=True, max_train_steps=1)
+        told = " ".join(e["detail"] for e in self.events(job) if e["type"] == "phase")
+        self.assertIn("0 images encoded, 4 read from disk", told)
+        self.client("wait", str(job))
+
     def test_metrics_are_there_for_prometheus(self):
         job = self.submit("out", max_train_steps=2)
         self.client("wait", str(job))
