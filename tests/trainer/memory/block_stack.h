@@ -169,4 +169,14 @@ inline void ExpectSame(const std::map<std::string, Tensor>& found,
   }
 }
 
+// But for rounding in fp32.
+inline void ExpectClose(const std::map<std::string, Tensor>& found,
+                        const std::map<std::string, Tensor>& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (const auto& [name, tensor] : expected) {
+    const double distance = (found.at(name) - tensor).norm().item<double>();
+    EXPECT_LE(distance, 1e-6 * tensor.norm().item<double>()) << name;
+  }
+}
+
 }  // namespace atelier::trainer::testing
