@@ -13,7 +13,8 @@ namespace atelier::trainer {
 // Fields as in proto/atelier/v1/event.proto, where their units and meaning are
 // written.
 struct PhaseProgress {
-  std::string phase;  // loading, scanning, caching, training, saving, sampling
+  // loading, scanning, caching, training, validating, saving, sampling
+  std::string phase;
   int64_t done = 0;
   int64_t total = 0;
   std::string detail;
