@@ -91,13 +91,8 @@ TEST(BlockSwapTest, EveryOptimizerTrainsTheSameWeights) {
     const auto make = [&](std::vector<ParameterGroup> groups) {
       return MakeOptimizer(kind.name, {}, std::move(groups)).value();
     };
-    const auto swapped = TrainStack(kSwapped, make);
-    const auto expected = TrainStack(kPlain, make);
-    if (RoundsByDevice(kind)) {
-      ExpectClose(swapped, expected);
-    } else {
-      ExpectSame(swapped, expected);
-    }
+    const auto& expect = RoundsByDevice(kind) ? ExpectClose : ExpectSame;
+    expect(TrainStack(kSwapped, make), TrainStack(kPlain, make));
   }
 }
 
