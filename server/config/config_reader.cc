@@ -38,11 +38,11 @@ bool IsAddress(const std::string& text) {
 
 }  // namespace
 
-struct ConfigReader::Table {
+struct ConfigReader::Values {
   toml::table values;
 };
 
-ConfigReader::ConfigReader(std::unique_ptr<Table> table, std::string file)
+ConfigReader::ConfigReader(std::unique_ptr<Values> table, std::string file)
     : table_(std::move(table)), file_(std::move(file)) {}
 ConfigReader::ConfigReader(ConfigReader&&) noexcept = default;
 ConfigReader::~ConfigReader() = default;
@@ -57,7 +57,7 @@ absl::StatusOr<ConfigReader> ConfigReader::Parse(absl::string_view toml,
         Place(file, error.source()), ":", error.source().begin.column, ": ",
         std::string(error.description())));
   }
-  auto table = std::make_unique<Table>();
+  auto table = std::make_unique<Values>();
   table->values = std::move(parsed).table();
   return ConfigReader(std::move(table), file);
 }
@@ -167,7 +167,46 @@ void ConfigReader::Choice(const char* key,
   *out = text;
 }
 
-absl::Status ConfigReader::Finish() const {
+void ConfigReader::Texts(const char* key, std::vector<std::string>* out) {
+  known_.emplace_back(key);
+  const toml::node* node = table_->values.get(key);
+  if (node == nullptr) return;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) return Refuse(key, "an array of texts");
+  std::vector<std::string> texts;
+  for (const toml::node& element : *array) {
+    if (!element.is_string()) return Refuse(key, "an array of texts");
+    texts.push_back(element.as_string()->get());
+  }
+  *out = std::move(texts);
+}
+
+void ConfigReader::Choices(const char* key,
+                           const std::vector<std::string>& choices,
+                           std::map<std::string, std::string>* out) {
+  Table(key, [&](ConfigReader& inner) {
+    for (const auto& [name, node] : inner.table_->values) {
+      const std::string text(name.str());
+      inner.Choice(text.c_str(), choices, &(*out)[text]);
+    }
+  });
+}
+
+void ConfigReader::Table(const char* key,
+                         const std::function<void(ConfigReader&)>& read) {
+  known_.emplace_back(key);
+  auto values = std::make_unique<Values>();
+  if (const toml::node* node = table_->values.get(key)) {
+    if (!node->is_table()) return Refuse(key, "a table");
+    values->values = *node->as_table();
+  }
+  ConfigReader inner(std::move(values), file_);
+  read(inner);
+  for (std::string& problem : inner.Problems())
+    problems_.push_back(std::move(problem));
+}
+
+std::vector<std::string> ConfigReader::Problems() const {
   std::vector<std::string> problems = problems_;
   for (const auto& [key, node] : table_->values) {
     const std::string name(key.str());
@@ -176,6 +215,11 @@ absl::Status ConfigReader::Finish() const {
                                     ": unknown key ", name,
                                     DidYouMean(name, known_)));
   }
+  return problems;
+}
+
+absl::Status ConfigReader::Finish() const {
+  const std::vector<std::string> problems = Problems();
   if (problems.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrJoin(problems, "\n"));
 }

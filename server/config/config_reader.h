@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,20 +43,29 @@ class ConfigReader {
   void Choice(const char* key, const std::vector<std::string>& choices,
               std::string* out);
 
+  void Texts(const char* key, std::vector<std::string>* out);
+  // Keys of a table with one of the choices each.
+  void Choices(const char* key, const std::vector<std::string>& choices,
+               std::map<std::string, std::string>* out);
+  // Reads a table by `read`, which is called even where there is none; what it
+  // finds wrong is found wrong here.
+  void Table(const char* key, const std::function<void(ConfigReader&)>& read);
+
   // What was wrong, all of it; keys that nobody read among it.
   absl::Status Finish() const;
 
  private:
-  struct Table;
-  ConfigReader(std::unique_ptr<Table> table, std::string file);
+  struct Values;
+  ConfigReader(std::unique_ptr<Values> table, std::string file);
 
   // Reads a number and checks its bounds; false: not there or at fault.
   bool Bounded(const char* key, Bounds bounds, double* out);
   bool Text(const char* key, std::string* out);
   // Says what is wrong with a key that is there.
   void Refuse(const char* key, absl::string_view expected);
+  std::vector<std::string> Problems() const;
 
-  std::unique_ptr<Table> table_;
+  std::unique_ptr<Values> table_;
   std::string file_;
   std::vector<std::string> known_;
   std::vector<std::string> problems_;
