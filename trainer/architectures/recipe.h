@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 
 #include "trainer/memory/block_runner.h"
+#include "trainer/tensor/device.h"
 #include "trainer/tensor/random_tensor.h"
 #include "trainer/tensor/torch.h"
 
@@ -68,9 +69,10 @@ struct NoiseLevels {
   Tensor timesteps;
   Tensor sigmas;
 
+  // The host does not wait for the device.
   NoiseLevels to(torch::Device device) const {
-    return {timesteps.to(device),
-            sigmas.defined() ? sigmas.to(device) : Tensor()};
+    return {SendTo(timesteps, device),
+            sigmas.defined() ? SendTo(sigmas, device) : Tensor()};
   }
 };
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "trainer/tensor/device.h"
+
 namespace atelier::trainer {
 namespace {
 
@@ -36,15 +38,15 @@ Tensor ElementLoss(LossType type, const Tensor& output, const Tensor& target,
   const Tensor difference = output - target;
   if (type == LossType::kL2) return difference.square();
   if (type == LossType::kL1) return difference.abs();
-  const Tensor c = threshold.to(output.device()).view({-1, 1, 1, 1});
+  const Tensor c = SendTo(threshold, output.device()).view({-1, 1, 1, 1});
   const Tensor loss = 2 * PseudoHuber(difference, c);
   return type == LossType::kHuber ? c * loss : loss;
 }
 
 Tensor MaskedLoss(const Tensor& loss, const Tensor& mask) {
-  const Tensor cells =
-      torch::adaptive_avg_pool2d(mask.to(loss.device(), loss.scalar_type()),
-                                 {loss.size(2), loss.size(3)});  // [B, 1, h, w]
+  const Tensor cells = torch::adaptive_avg_pool2d(
+      SendTo(mask, loss.device()).to(loss.scalar_type()),
+      {loss.size(2), loss.size(3)});  // [B, 1, h, w]
   return loss * cells;
 }
 

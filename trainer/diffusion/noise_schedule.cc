@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "trainer/tensor/device.h"
+
 namespace atelier::trainer {
 namespace {
 
@@ -26,7 +28,7 @@ Tensor BetasOfZeroTerminalSnr(const Tensor& betas) {
 Tensor OverSamples(const Tensor& values, const Tensor& like) {
   std::vector<int64_t> shape(like.dim(), 1);
   shape[0] = values.size(0);
-  return values.to(like.device()).reshape(shape);
+  return SendTo(values, like.device()).reshape(shape);
 }
 
 }  // namespace
@@ -47,7 +49,7 @@ NoiseSchedule MakeNoiseSchedule(bool zero_terminal_snr) {
 }
 
 Tensor ValuesAt(const Tensor& table, const Tensor& timesteps) {
-  return table.to(timesteps.device())
+  return SendTo(table, timesteps.device())
       .index_select(0, timesteps.to(torch::kInt64));
 }
 

@@ -36,6 +36,8 @@ struct StepDone {
   int64_t device_peak_bytes = 0;
   bool skipped = false;
   std::map<std::string, double> phase_seconds;
+  std::map<std::string, int64_t> device_part_bytes;
+  double swap_wait_seconds = 0;
 };
 
 struct CheckpointSaved {

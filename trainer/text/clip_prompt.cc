@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "trainer/tensor/device.h"
 #include "trainer/text/prompt_weighting.h"
 
 namespace atelier::trainer {
@@ -180,8 +181,8 @@ Tensor WeighJoinedStates(const Tensor& states, const Tensor& weights) {
   const Tensor inner =
       weights.narrow(2, 1, kClipRowTokens).flatten(1, 2);  // [B, rows * 75]
   const Tensor ends = torch::ones({weights.size(0), 1}, weights.options());
-  return states *
-         torch::cat({ends, inner, ends}, 1).to(states.device()).unsqueeze(2);
+  return states * SendTo(torch::cat({ends, inner, ends}, 1), states.device())
+                      .unsqueeze(2);
 }
 
 Tensor WeighPreviewStates(const Tensor& states, const Tensor& weights) {

@@ -36,6 +36,9 @@ void Fill(const StepDone& from, v1::Event& to) {
   step.set_skipped(from.skipped);
   step.mutable_phase_seconds()->insert(from.phase_seconds.begin(),
                                        from.phase_seconds.end());
+  step.mutable_device_part_bytes()->insert(from.device_part_bytes.begin(),
+                                           from.device_part_bytes.end());
+  step.set_swap_wait_seconds(from.swap_wait_seconds);
 }
 
 void Fill(const CheckpointSaved& from, v1::Event& to) {

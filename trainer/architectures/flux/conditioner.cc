@@ -1,5 +1,6 @@
 #include "trainer/architectures/flux/conditioner.h"
 
+#include "trainer/tensor/device.h"
 #include "trainer/text/clip_prompt.h"
 
 namespace atelier::trainer::flux {
@@ -14,9 +15,9 @@ Tensor FluxConditioner::EncodeClip(absl::Span<const std::string> captions) {
   const ClipTokenizer& tokenizer = *encoders_.clip_tokenizer;
   ClipPromptOptions prompt;
   prompt.pad = tokenizer.end();
-  const Tensor ids = ClipPromptIds(tokenizer, captions, prompt)
-                         .flatten(0, 1)
-                         .to(encoders_.clip->parameters().front().device());
+  const Tensor ids =
+      SendTo(ClipPromptIds(tokenizer, captions, prompt).flatten(0, 1),
+             encoders_.clip->parameters().front().device());
   const Tensor state = encoders_.clip->HiddenStates(ids).back();
   return ClipTextModel::PoolAtEnd(ids, encoders_.clip->FinalNorm(state),
                                   tokenizer.end());
@@ -31,8 +32,8 @@ EncodedText FluxConditioner::Encode(absl::Span<const std::string> captions,
   const torch::Device device = encoders_.t5->parameters().front().device();
   const SentencePieceRows rows = EncodeRows(*encoders_.t5_tokenizer, captions,
                                             T5Frame(options_.t5_length));
-  if (options_.masks_t5) text[2] = rows.mask.to(device);
-  text[1] = encoders_.t5(rows.ids.to(device), text[2]);
+  if (options_.masks_t5) text[2] = SendTo(rows.mask, device);
+  text[1] = encoders_.t5(SendTo(rows.ids, device), text[2]);
   return text;
 }
 

@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "trainer/tensor/device.h"
+
 namespace atelier::trainer {
 
 ClipConditioner::ClipConditioner(std::unique_ptr<ClipTokenizer> tokenizer,
@@ -28,7 +30,7 @@ std::vector<TextEncoder> ClipConditioner::TextEncoders() const {
 // Shapes: ids [B, rows, L] -> [B * rows, L, C].
 Tensor ClipConditioner::States(const Tensor& ids) const {
   const torch::Device device = text_model_->parameters().front().device();
-  const Tensor rows = ids.flatten(0, 1).to(device);
+  const Tensor rows = SendTo(ids.flatten(0, 1), device);
   return text_model_->FinalNorm(
       text_model_->HiddenStates(rows, clip_skip_).back());
 }

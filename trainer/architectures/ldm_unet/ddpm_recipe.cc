@@ -9,6 +9,7 @@
 #include "trainer/diffusion/prediction.h"
 #include "trainer/diffusion/samplers/sampler.h"
 #include "trainer/diffusion/timestep_sampler.h"
+#include "trainer/tensor/device.h"
 
 namespace atelier::trainer {
 namespace {
@@ -49,9 +50,9 @@ Recipe::Noise DdpmRecipe::SampleNoise(const Tensor& latents,
   if (options_.multires_noise_iterations > 0) {
     noise = WithMultires(noise, rng);
   }
-  const Tensor target = noise.to(device);
+  const Tensor target = SendTo(noise, device);
   if (options_.ip_noise_gamma <= 0) return {target, target};
-  return {target, WithPerturbation(noise, rng).to(device)};
+  return {target, SendTo(WithPerturbation(noise, rng), device)};
 }
 
 Tensor DdpmRecipe::WithOffset(const Tensor& noise, const Tensor& latents,
@@ -62,8 +63,12 @@ Tensor DdpmRecipe::WithOffset(const Tensor& noise, const Tensor& latents,
   const Tensor strength =
       Strengths(options_.noise_offset, options_.noise_offset_random_strength,
                 batch, rng, kPurpose);
-  return WithNoiseOffset(noise, latents.to(noise.device(), noise.dtype()), draw,
-                         strength, options_.adaptive_noise_scale);
+  // The host waits for latents only where it needs their means.
+  const Tensor means_of = options_.adaptive_noise_scale == 0
+                              ? noise
+                              : latents.to(noise.device(), noise.dtype());
+  return WithNoiseOffset(noise, means_of, draw, strength,
+                         options_.adaptive_noise_scale);
 }
 
 Tensor DdpmRecipe::WithMultires(const Tensor& noise,
@@ -129,9 +134,9 @@ Tensor DdpmRecipe::SampleLosses(const Tensor& prediction, const Tensor& target,
                             HuberThreshold(options_, schedule_, timesteps));
   if (loss_mask.defined()) loss = MaskedLoss(loss, loss_mask);
   loss = loss.mean({1, 2, 3});  // [B]
-  loss = loss * loss_weights.to(loss.device());
+  loss = loss * SendTo(loss_weights, loss.device());
   const Tensor weight = TimestepWeight(ValuesAt(snr_, timesteps), options_);
-  return loss * weight.to(loss.device());
+  return loss * SendTo(weight, loss.device());
 }
 
 absl::StatusOr<Tensor> DdpmRecipe::Preview(Denoiser& denoiser,

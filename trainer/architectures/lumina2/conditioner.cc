@@ -2,6 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "trainer/tensor/device.h"
+
 namespace atelier::trainer::lumina2 {
 namespace {
 
@@ -38,8 +40,8 @@ EncodedText Gemma2Conditioner::EncodeNegative(
   const torch::Device device = encoder_->embed_tokens->weight.device();
   const SentencePieceRows rows =
       EncodeRows(*tokenizer_, captions, GemmaFrame(options_.length));
-  const Tensor mask = rows.mask.to(device);
-  return {encoder_(rows.ids.to(device), mask), mask};
+  const Tensor mask = SendTo(rows.mask, device);
+  return {encoder_(SendTo(rows.ids, device), mask), mask};
 }
 
 Conditioning Gemma2Conditioner::Condition(

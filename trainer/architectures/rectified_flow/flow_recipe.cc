@@ -8,6 +8,7 @@
 #include "trainer/diffusion/noise_options.h"
 #include "trainer/diffusion/noise_schedule.h"
 #include "trainer/diffusion/samplers/sampler.h"
+#include "trainer/tensor/device.h"
 
 namespace atelier::trainer {
 namespace {
@@ -21,7 +22,7 @@ bool HasThreshold(LossType type) {
 
 // [B] -> [B, 1, 1, 1], where and as the latents are.
 Tensor PerSample(const Tensor& values, const Tensor& latents) {
-  return values.to(latents.device()).view({-1, 1, 1, 1});
+  return SendTo(values, latents.device()).view({-1, 1, 1, 1});
 }
 
 Tensor Perturbed(const Tensor& noise, const DiffusionOptions& options,
@@ -65,11 +66,11 @@ NoiseLevels FlowRecipe::SampleNoiseLevels(const Tensor& latents,
 Recipe::Noise FlowRecipe::SampleNoise(const Tensor& latents,
                                       const BatchRng& rng) const {
   const Tensor noise = rng.Normal(RngPurpose::kNoise, latents.sizes());
-  const Tensor target = noise.to(latents.device());
+  const Tensor target = SendTo(noise, latents.device());
   if (!family_.takes_ip_noise_gamma || options_.ip_noise_gamma <= 0) {
     return {target, target};
   }
-  return {target, Perturbed(noise, options_, rng).to(latents.device())};
+  return {target, SendTo(Perturbed(noise, options_, rng), latents.device())};
 }
 
 Tensor FlowRecipe::AddNoise(const Tensor& latents, const Tensor& noise,
@@ -129,12 +130,12 @@ Tensor FlowRecipe::SampleLosses(const Tensor& prediction, const Tensor& target,
   if (loss_mask.defined()) loss = MaskedLoss(loss, loss_mask);
   loss = loss.mean({1, 2, 3});  // [B]
   if (this->prediction() == FlowPrediction::kSigmaScaled) {
-    const Tensor sigmas = levels.sigmas.to(loss.device());
+    const Tensor sigmas = SendTo(levels.sigmas, loss.device());
     const Tensor weighed =
         torch::where(sigmas > 0, sigmas, 1.0 / kTrainTimesteps);
     loss = loss * FlowLossWeight(flow_.weighting, weighed);
   }
-  return loss * loss_weights.to(loss.device());
+  return loss * SendTo(loss_weights, loss.device());
 }
 
 absl::StatusOr<Tensor> FlowRecipe::Preview(Denoiser& denoiser,

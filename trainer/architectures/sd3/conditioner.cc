@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "trainer/tensor/device.h"
 #include "trainer/text/clip_prompt.h"
 
 namespace atelier::trainer::sd3 {
@@ -19,7 +20,7 @@ Tensor WithoutDropped(const Tensor& states, const Tensor& dropped) {
   if (!dropped.defined()) return states;
   std::vector<int64_t> shape(static_cast<size_t>(states.dim()), 1);
   shape[0] = states.size(0);
-  return states.masked_fill(dropped.to(states.device()).view(shape), 0);
+  return states.masked_fill(SendTo(dropped, states.device()).view(shape), 0);
 }
 
 Tensor DrawDropped(double rate, int64_t batch, const BatchRng* rng,
@@ -91,8 +92,8 @@ Tensor Sd3Conditioner::EncodeT5(absl::Span<const std::string> captions) const {
       EncodeRows(*tokenizers_.t5, captions, T5Frame(LengthOfT5()));
   const torch::Device device = DeviceOf(*encoders_.t5.encoder);
   return encoders_.t5.encoder->forward(
-      tokens.ids.to(device),
-      options_.apply_t5_attn_mask ? tokens.mask.to(device) : Tensor());
+      SendTo(tokens.ids, device),
+      options_.apply_t5_attn_mask ? SendTo(tokens.mask, device) : Tensor());
 }
 
 EncodedText Sd3Conditioner::Encode(absl::Span<const std::string> captions,

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "trainer/tensor/device.h"
+
 namespace atelier::trainer::sd3 {
 namespace {
 
@@ -73,7 +75,7 @@ Tensor ScaledPositions::Table(int64_t rows, int64_t columns,
   if (!table.defined()) {
     table = ScaledPositionTable(width_, SideFor(sample), sample);
   }
-  table = table.to(device);
+  table = SendTo(table, device);
   return table;
 }
 

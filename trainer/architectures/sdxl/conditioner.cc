@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "trainer/architectures/sdxl/config.h"
+#include "trainer/tensor/device.h"
 
 namespace atelier::trainer::sdxl {
 namespace {
@@ -64,7 +65,7 @@ void SdxlConditioner::EncodeClipL(absl::Span<const std::string> texts,
   ClipTextEncoder& encoder = *encoders_.clip_l;
   const torch::Device device = encoder.parameters().front().device();
   const WeightedClipPrompt rows = RowsOf(texts, form, tokenizer().end());
-  const Tensor ids = rows.ids.flatten(0, 1).to(device);
+  const Tensor ids = SendTo(rows.ids.flatten(0, 1), device);
   text[kClipLHidden] =
       Sequence(encoder.HiddenStates(ids, kPenultimate).back(), rows, form);
 }
@@ -74,7 +75,7 @@ void SdxlConditioner::EncodeClipG(absl::Span<const std::string> texts,
   ClipTextEncoder& encoder = *encoders_.clip_g;
   const torch::Device device = encoder.parameters().front().device();
   const WeightedClipPrompt rows = RowsOf(texts, form, kClipGPad);
-  const Tensor ids = rows.ids.to(device);  // [B, rows, L]
+  const Tensor ids = SendTo(rows.ids, device);  // [B, rows, L]
   const std::vector<Tensor> states = encoder.HiddenStates(ids.flatten(0, 1));
   text[kClipGHidden] =
       Sequence(states[states.size() - kPenultimate], rows, form);
@@ -121,7 +122,8 @@ Conditioning SdxlConditioner::Condition(
   conditioning.context =
       torch::cat({text[kClipLHidden], text[kClipGHidden]}, 2);
   conditioning.pooled = text[kClipGPooled];
-  conditioning.size_ids = SizeIds(geometry).to(conditioning.pooled.device());
+  conditioning.size_ids =
+      SendTo(SizeIds(geometry), conditioning.pooled.device());
   TORCH_CHECK(conditioning.size_ids.size(0) == conditioning.pooled.size(0),
               geometry.size(), " sizes for ", conditioning.pooled.size(0),
               " captions");
