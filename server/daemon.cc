@@ -39,16 +39,15 @@ constexpr absl::Duration kDrainLimit = absl::Seconds(5);
 // Beyond its lease a worker gets this long to save its state and exit.
 constexpr absl::Duration kLeaseMargin = absl::Minutes(5);
 
-std::vector<Device> MakeDevices(const DaemonConfig& config) {
-  std::vector<Device> devices;
+std::vector<DeviceState> MakeDevices(const DaemonConfig& config) {
+  std::vector<DeviceState> devices;
   for (int i = 0; i < config.cpu_slots; ++i)
-    devices.push_back({absl::StrCat("cpu:", i), v1::DEVICE_TYPE_CPU});
+    devices.push_back(CpuSlot(i));
   return devices;
 }
 
 SchedulerOptions MakeSchedulerOptions(const DaemonConfig& config) {
   SchedulerOptions options;
-  options.devices = MakeDevices(config);
   options.retry.max_attempts = config.max_attempts;
   options.retry.backoff_initial = config.backoff_initial;
   options.retry.backoff_factor = config.backoff_factor;
@@ -128,6 +127,7 @@ absl::Status Daemon::Parts::OpenState() {
 
 void Daemon::Parts::MakeSupervision() {
   SchedulerHooks hooks;
+  hooks.devices = [this] { return MakeDevices(config); };
   hooks.start = [this](const AttemptToStart& attempt) {
     metrics->AttemptStarted(clock.Now() - attempt.job.create_time);
     return supervisor->Start(attempt);
@@ -240,12 +240,13 @@ absl::StatusOr<v1::GetServerInfoResponse> Daemon::Parts::Describe() const {
   info.set_boot_id(BootId());
   info.set_state_dir(config.state_dir);
   info.set_draining(scheduler->draining());
-  ASSIGN_OR_RETURN(auto devices, scheduler->DevicesInUse());
-  for (const auto& [device, job] : devices) {
+  ASSIGN_OR_RETURN(const QueueSnapshot queue, state->jobs().ReadQueue());
+  for (const DeviceState& device : MakeDevices(config)) {
     v1::Device& told = *info.add_devices();
     told.set_id(device.id);
-    told.set_type(device.type);
-    told.set_job_id(job);
+    told.set_type(device.kind);
+    for (const DeviceLease& lease : queue.leases)
+      if (lease.device == device.id) told.set_job_id(lease.holder.job);
   }
   ASSIGN_OR_RETURN(std::vector<JobCount> counts, state->jobs().CountJobs());
   for (const JobCount& count : counts) {

@@ -23,19 +23,32 @@ inline constexpr absl::string_view kUnsupportedArchitecture =
 inline constexpr absl::string_view kJobNotFound = "JOB_NOT_FOUND";
 inline constexpr absl::string_view kAttemptNotFound = "ATTEMPT_NOT_FOUND";
 inline constexpr absl::string_view kArtifactNotFound = "ARTIFACT_NOT_FOUND";
+inline constexpr absl::string_view kTokenNotFound = "TOKEN_NOT_FOUND";
 // ALREADY_EXISTS.
 inline constexpr absl::string_view kRequestIdReused = "REQUEST_ID_REUSED";
 // FAILED_PRECONDITION.
 inline constexpr absl::string_view kJobEnded = "JOB_ENDED";
 inline constexpr absl::string_view kArtifactGone = "ARTIFACT_GONE";
+inline constexpr absl::string_view kJobNotWaiting = "JOB_NOT_WAITING";
+inline constexpr absl::string_view kJobNotHeld = "JOB_NOT_HELD";
+// ABORTED.
+inline constexpr absl::string_view kJobChanged = "JOB_CHANGED";
 // OUT_OF_RANGE.
 inline constexpr absl::string_view kOffsetPastEnd = "OFFSET_PAST_END";
 inline constexpr absl::string_view kSequencePastEnd = "SEQUENCE_PAST_END";
 // RESOURCE_EXHAUSTED.
 inline constexpr absl::string_view kDiskFull = "DISK_FULL";
 inline constexpr absl::string_view kTooManyStreams = "TOO_MANY_STREAMS";
+inline constexpr absl::string_view kQuotaExceeded = "QUOTA_EXCEEDED";
+inline constexpr absl::string_view kTooManyCalls = "TOO_MANY_CALLS";
 // UNAVAILABLE.
 inline constexpr absl::string_view kShuttingDown = "SHUTTING_DOWN";
+// UNAVAILABLE: what the client did not read stays readable; ask again.
+inline constexpr absl::string_view kSlowReader = "SLOW_READER";
+// UNAUTHENTICATED.
+inline constexpr absl::string_view kNotKnown = "NOT_KNOWN";
+// PERMISSION_DENIED.
+inline constexpr absl::string_view kNotAllowed = "NOT_ALLOWED";
 // PERMISSION_DENIED, for workers of an older attempt.
 inline constexpr absl::string_view kWorkerFenced = "WORKER_FENCED";
 

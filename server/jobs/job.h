@@ -18,6 +18,7 @@
 #include "atelier/v1/job.pb.h"
 #include "atelier/v1/job_spec.pb.h"
 #include "atelier/v1/job_state.pb.h"
+#include "server/jobs/job_request.h"
 
 namespace atelier::server {
 
@@ -109,20 +110,10 @@ struct Job {
   int64_t version = 0;
 };
 
-// A device that one attempt at a time may hold.
-struct Device {
-  // `cpu:0`, or a GPU's UUID.
-  std::string id;
-  v1::DeviceType type = v1::DEVICE_TYPE_CPU;
-
-  bool operator==(const Device&) const = default;
-};
-
 // A PENDING job, as far as it matters for its turn.
 struct WaitingJob {
   JobId id = 0;
-  v1::DeviceType device_type = v1::DEVICE_TYPE_CPU;
-  int device_count = 1;
+  JobRequest request;
   v1::JobReason reason = v1::JOB_REASON_UNSPECIFIED;
   std::string message;
   // Not started before (back-off).

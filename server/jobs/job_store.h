@@ -104,6 +104,8 @@ struct QueueSnapshot {
   // PENDING, in order of submission.
   std::vector<WaitingJob> waiting;
   std::vector<DeviceLease> leases;
+  // Of the machine's memory, what running jobs asked for.
+  int64_t reserved_memory_bytes = 0;
 };
 
 // How many jobs are in a state for a reason.

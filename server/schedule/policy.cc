@@ -11,39 +11,24 @@
 namespace atelier::server {
 namespace {
 
-// Takes devices of the type from `free`; empty: there are too few.
-std::vector<std::string> TakeDevices(v1::DeviceType type, int count,
-                                     std::vector<Device>* free) {
+// Takes devices for the job from `devices`, those with the least memory that
+// is enough first; empty: there are too few.
+std::vector<std::string> TakeDevices(const JobRequest& request,
+                                     std::vector<DeviceState>* devices) {
+  std::vector<DeviceState*> fitting;
+  for (DeviceState& device : *devices)
+    if (FitsNow(device, request)) fitting.push_back(&device);
+  if (static_cast<int>(fitting.size()) < request.count) return {};
+  std::stable_sort(fitting.begin(), fitting.end(),
+                   [](const DeviceState* a, const DeviceState* b) {
+                     return a->total_bytes < b->total_bytes;
+                   });
   std::vector<std::string> taken;
-  for (const Device& device : *free) {
-    if (static_cast<int>(taken.size()) == count) break;
-    if (device.type == type) taken.push_back(device.id);
+  for (int i = 0; i < request.count; ++i) {
+    fitting[i]->availability = v1::DEVICE_AVAILABILITY_LEASED;
+    taken.push_back(fitting[i]->id);
   }
-  if (static_cast<int>(taken.size()) < count) return {};
-  free->erase(std::remove_if(free->begin(), free->end(),
-                             [&](const Device& device) {
-                               return std::find(taken.begin(), taken.end(),
-                                                device.id) != taken.end();
-                             }),
-              free->end());
   return taken;
-}
-
-int CountDevices(const std::vector<Device>& devices, v1::DeviceType type) {
-  return static_cast<int>(
-      std::count_if(devices.begin(), devices.end(),
-                    [&](const Device& device) { return device.type == type; }));
-}
-
-JobWait WaitForDevices(const WaitingJob& job, const QueueView& view) {
-  const int present = CountDevices(view.devices, job.device_type);
-  const std::string wanted =
-      absl::StrCat(job.device_count, " ", EnumName(job.device_type));
-  return {job.id, v1::JOB_REASON_RESOURCES,
-          present < job.device_count
-              ? absl::StrCat("wants ", wanted, " device(s); this daemon has ",
-                             present)
-              : absl::StrCat("waits for ", wanted, " device(s) to be free")};
 }
 
 // What keeps every job from starting; UNSPECIFIED: nothing does.
@@ -74,7 +59,8 @@ NextStep Ended(v1::JobState state, const AttemptResult& result) {
 
 Decision Choose(const QueueView& view) {
   Decision decision;
-  std::vector<Device> free = view.free_devices;
+  std::vector<DeviceState> devices = view.devices;
+  HostMemory host = view.host;
   std::set<v1::DeviceType> blocked;
   for (const WaitingJob& job : view.waiting) {
     if (job.not_before > view.now) {
@@ -90,22 +76,34 @@ Decision Choose(const QueueView& view) {
       decision.waits.push_back(std::move(wait));
       continue;
     }
-    if (blocked.count(job.device_type) != 0) {
+    // One that can never start holds nobody back.
+    const std::string never = WhyNever(view.devices, job.request);
+    if (!never.empty()) {
+      decision.waits.push_back({job.id, v1::JOB_REASON_RESOURCES, never});
+      continue;
+    }
+    if (blocked.count(job.request.kind) != 0) {
       decision.waits.push_back(
           {job.id, v1::JOB_REASON_PRIORITY, "earlier jobs come first"});
       continue;
     }
-    const std::vector<std::string> devices =
-        TakeDevices(job.device_type, job.device_count, &free);
-    if (!devices.empty()) {
-      decision.starts.push_back({job.id, devices});
+    if (!HasHostMemory(host, job.request)) {
+      decision.waits.push_back(
+          {job.id, v1::JOB_REASON_RESOURCES,
+           absl::StrCat("waits for ", GibText(job.request.host_memory_bytes),
+                        " of the machine's memory to be free")});
+      blocked.insert(job.request.kind);
       continue;
     }
-    decision.waits.push_back(WaitForDevices(job, view));
-    // One that can never start holds nobody back.
-    if (CountDevices(view.devices, job.device_type) >= job.device_count) {
-      blocked.insert(job.device_type);
+    const std::vector<std::string> taken = TakeDevices(job.request, &devices);
+    if (!taken.empty()) {
+      host.reserved_bytes += job.request.host_memory_bytes;
+      decision.starts.push_back({job.id, taken});
+      continue;
     }
+    const DeviceWait wait_for = WhyNotNow(devices, job.request);
+    decision.waits.push_back({job.id, wait_for.reason, wait_for.message});
+    blocked.insert(job.request.kind);
   }
   return decision;
 }

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 
 #include "server/jobs/job.h"
+#include "server/schedule/device_state.h"
 
 namespace atelier::server {
 
@@ -16,9 +17,9 @@ namespace atelier::server {
 struct QueueView {
   // PENDING jobs in order of submission.
   std::vector<WaitingJob> waiting;
-  std::vector<Device> free_devices;
-  // Every device of the daemon.
-  std::vector<Device> devices;
+  // Every device of the daemon; those that jobs hold are LEASED.
+  std::vector<DeviceState> devices;
+  HostMemory host;
   absl::Time now;
   // The daemon takes no new starts.
   bool draining = false;

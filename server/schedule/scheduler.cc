@@ -112,17 +112,15 @@ absl::StatusOr<QueueView> Scheduler::ReadView() const {
   ASSIGN_OR_RETURN(QueueSnapshot queue, store_.ReadQueue());
   QueueView view;
   view.waiting = std::move(queue.waiting);
-  view.devices = options_.devices;
+  view.devices = hooks_.devices();
+  if (hooks_.host_memory_bytes)
+    view.host.total_bytes = hooks_.host_memory_bytes();
+  view.host.reserved_bytes = queue.reserved_memory_bytes;
   view.now = clock_.Now();
   view.draining = draining();
   view.disk_low = options_.min_free_bytes > 0 && hooks_.free_bytes &&
                   hooks_.free_bytes() < options_.min_free_bytes;
-  for (const Device& device : options_.devices) {
-    const bool is_leased = std::any_of(
-        queue.leases.begin(), queue.leases.end(),
-        [&](const DeviceLease& lease) { return lease.device == device.id; });
-    if (!is_leased) view.free_devices.push_back(device);
-  }
+  MarkLeased(queue.leases, &view.devices);
   return view;
 }
 
@@ -183,20 +181,6 @@ absl::StatusOr<Job> Scheduler::AttemptEnded(const AttemptResult& result) {
   }
   if (ended.ok() && leases_ != nullptr) leases_->Drop(result.id);
   return ended;
-}
-
-absl::StatusOr<std::vector<std::pair<Device, JobId>>> Scheduler::DevicesInUse()
-    const {
-  ASSIGN_OR_RETURN(const QueueSnapshot queue, store_.ReadQueue());
-  std::vector<std::pair<Device, JobId>> devices;
-  for (const Device& device : options_.devices) {
-    JobId holder = 0;
-    for (const DeviceLease& lease : queue.leases) {
-      if (lease.device == device.id) holder = lease.holder.job;
-    }
-    devices.emplace_back(device, holder);
-  }
-  return devices;
 }
 
 }  // namespace atelier::server

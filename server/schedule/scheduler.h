@@ -26,7 +26,6 @@
 namespace atelier::server {
 
 struct SchedulerOptions {
-  std::vector<Device> devices;
   RetryRules retry;
   // No starts while less than this is free; 0: no matter.
   int64_t min_free_bytes = 0;
@@ -34,6 +33,9 @@ struct SchedulerOptions {
 
 // What the scheduler asks of others; the daemon binds them.
 struct SchedulerHooks {
+  // Every device as it is now, leases left out, and the machine's memory.
+  std::function<std::vector<DeviceState>()> devices;
+  std::function<int64_t()> host_memory_bytes;
   // Starts the attempt's worker. A failure ends the attempt with START_FAILED.
   // Threads: the scheduler's.
   std::function<absl::Status(const AttemptToStart&)> start;
@@ -75,9 +77,6 @@ class Scheduler : public EventListener {
   // Blocks: one disk sync. Errors: those of JobStore::FinishAttempt; ABORTED
   // where it had been ended before.
   absl::StatusOr<Job> AttemptEnded(const AttemptResult& result);
-
-  // Every device and who holds it. Blocks: one read of the store.
-  absl::StatusOr<std::vector<std::pair<Device, JobId>>> DevicesInUse() const;
 
   // Wakes when a job may have become startable.
   void OnEvents(JobId job, absl::Span<const v1::Event> events) override;

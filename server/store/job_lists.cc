@@ -162,15 +162,19 @@ absl::StatusOr<v1::Artifact> ReadArtifact(Connection& connection, JobId job,
 
 std::vector<WaitingJob> ReadWaiting(Connection& connection) {
   std::vector<WaitingJob> waiting;
-  Query rows(connection,
-             "SELECT id, device_type, device_count, reason, message, "
-             "not_before FROM jobs WHERE state = ? ORDER BY id");
+  Query rows(
+      connection,
+      absl::StrCat("SELECT id, reason, message, not_before, ", kRequestColumns,
+                   " FROM jobs WHERE state = ? ORDER BY id"));
   rows.Bind(int{v1::JOB_STATE_PENDING});
   while (rows.Step()) {
-    waiting.push_back({rows.Int(0), static_cast<v1::DeviceType>(rows.Int(1)),
-                       static_cast<int>(rows.Int(2)),
-                       static_cast<v1::JobReason>(rows.Int(3)), rows.Text(4),
-                       rows.Time(5)});
+    WaitingJob job;
+    job.id = rows.Int(0);
+    job.reason = static_cast<v1::JobReason>(rows.Int(1));
+    job.message = rows.Text(2);
+    job.not_before = rows.Time(3);
+    job.request = RequestFromRow(rows, 4);
+    waiting.push_back(std::move(job));
   }
   return waiting;
 }

@@ -50,15 +50,30 @@ Attempt AttemptFromRow(JobId job, const Query& row) {
   return attempt;
 }
 
-// Which device the spec names; resolved specs name one.
-std::pair<int, int> DevicesOf(const v1::JobSpec& spec) {
-  const int type = spec.devices().type() == v1::DEVICE_TYPE_GPU
-                       ? v1::DEVICE_TYPE_GPU
-                       : v1::DEVICE_TYPE_CPU;
-  return {type, std::max(1, spec.devices().count())};
+// NULL in the database: without end.
+std::optional<int64_t> LimitColumn(absl::Duration limit) {
+  if (limit == absl::InfiniteDuration()) return std::nullopt;
+  return absl::ToInt64Microseconds(limit);
 }
 
 }  // namespace
+
+const char kRequestColumns[] =
+    "device_type, device_count, min_vram_bytes, device_model, "
+    "host_memory_bytes, time_limit";
+
+JobRequest RequestFromRow(const Query& row, int first) {
+  JobRequest request;
+  request.kind = static_cast<v1::DeviceType>(row.Int(first));
+  request.count = static_cast<int>(row.Int(first + 1));
+  request.min_vram_bytes = row.Int(first + 2);
+  request.model = row.Text(first + 3);
+  request.host_memory_bytes = row.Int(first + 4);
+  if (!row.IsNull(first + 5)) {
+    request.time_limit = absl::Microseconds(row.Int(first + 5));
+  }
+  return request;
+}
 
 const char kJobColumns[] =
     "jobs.id, uid, spec, state, reason, message, owner, create_time, "
@@ -126,15 +141,18 @@ std::vector<Attempt> ReadAttempts(Connection& connection, JobId job) {
 }
 
 void InsertJob(Connection& connection, const std::string& state_dir, Job* job) {
-  const auto [device_type, device_count] = DevicesOf(job->spec);
+  const JobRequest request = RequestOf(job->spec);
   Query(connection,
-        "INSERT INTO jobs (uid, name, architecture, owner, spec, device_type, "
-        "device_count, state, reason, message, create_time, output_dir) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        absl::StrCat("INSERT INTO jobs (uid, name, architecture, owner, spec, "
+                     "state, reason, message, create_time, output_dir, ",
+                     kRequestColumns,
+                     ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                     "?)"))
       .Bind(job->uid, job->spec.name(), int{job->spec.architecture()},
-            job->owner, ToBlob(job->spec), device_type, device_count,
-            int{job->state}, int{job->reason}, job->message, job->create_time,
-            job->output_dir)
+            job->owner, ToBlob(job->spec), int{job->state}, int{job->reason},
+            job->message, job->create_time, job->output_dir, int{request.kind},
+            request.count, request.min_vram_bytes, request.model,
+            request.host_memory_bytes, LimitColumn(request.time_limit))
       .Run();
   job->id = connection.last_insert_id();
   if (job->output_dir.empty()) {
@@ -172,9 +190,10 @@ void InsertAttempt(Connection& connection, const Attempt& attempt) {
       .Run();
   for (const std::string& device : attempt.devices) {
     Query(connection,
-          "INSERT INTO leases (device, job_id, attempt, lease_time) "
-          "VALUES (?, ?, ?, ?)")
-        .Bind(device, attempt.id.job, attempt.id.number, attempt.start_time)
+          "INSERT INTO leases (device, kind, job_id, attempt, lease_time) "
+          "VALUES (?, ?, ?, ?, ?)")
+        .Bind(device, int{KindOfDevice(device)}, attempt.id.job,
+              attempt.id.number, attempt.start_time)
         .Run();
   }
 }
@@ -208,6 +227,15 @@ std::vector<DeviceLease> ReadLeases(Connection& connection) {
         {query.Text(0), {query.Int(1), static_cast<int>(query.Int(2))}});
   }
   return leases;
+}
+
+int64_t ReadReservedMemory(Connection& connection) {
+  Query sum(connection,
+            "SELECT COALESCE(SUM(host_memory_bytes), 0) FROM jobs "
+            "WHERE state IN (?, ?, ?)");
+  sum.Bind(int{v1::JOB_STATE_STARTING}, int{v1::JOB_STATE_RUNNING},
+           int{v1::JOB_STATE_STOPPING});
+  return sum.Step() ? sum.Int(0) : 0;
 }
 
 }  // namespace atelier::server

@@ -18,6 +18,10 @@ namespace atelier::server {
 extern const char kJobColumns[];
 Job JobFromRow(const Query& row);
 
+// Columns of `jobs` that make up its JobRequest; `first` is where they start.
+extern const char kRequestColumns[];
+JobRequest RequestFromRow(const Query& row, int first);
+
 // The error for a job that is not there.
 absl::Status JobNotFound(JobId job);
 
@@ -40,5 +44,8 @@ void InsertAttempt(Connection& connection, const Attempt& attempt);
 void UpdateAttempt(Connection& connection, const Attempt& attempt);
 
 std::vector<DeviceLease> ReadLeases(Connection& connection);
+
+// Memory that STARTING, RUNNING and STOPPING jobs asked for.
+int64_t ReadReservedMemory(Connection& connection);
 
 }  // namespace atelier::server

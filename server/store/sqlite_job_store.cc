@@ -127,7 +127,8 @@ absl::StatusOr<QueueSnapshot> SqliteJobStore::ReadQueue() const {
   using Snapshot = absl::StatusOr<QueueSnapshot>;
   return readers_.Read(
       "cannot read the queue", [](Connection& connection) -> Snapshot {
-        return QueueSnapshot{ReadWaiting(connection), ReadLeases(connection)};
+        return QueueSnapshot{ReadWaiting(connection), ReadLeases(connection),
+                             ReadReservedMemory(connection)};
       });
 }
 

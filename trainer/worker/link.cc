@@ -221,6 +221,8 @@ void Link::TakeCommand(const v1::WorkerCommand& command) {
   switch (command.kind()) {
     case v1::WorkerCommand::KIND_STOP:
       return stop_.RequestStop();
+    case v1::WorkerCommand::KIND_SAVE_AND_STOP:
+      return stop_.RequestStopWithState();
     case v1::WorkerCommand::KIND_CHECKPOINT_NOW:
       return stop_.RequestCheckpoint();
     case v1::WorkerCommand::KIND_SAMPLE_NOW:

@@ -1,6 +1,8 @@
 #include "server/schedule/policy.h"
 
+#include <algorithm>
 #include <random>
+#include <set>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -13,25 +15,39 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 const absl::Time kNow = absl::FromUnixSeconds(1000);
-const Device kCpu0 = {"cpu:0", v1::DEVICE_TYPE_CPU};
-const Device kCpu1 = {"cpu:1", v1::DEVICE_TYPE_CPU};
-const Device kGpu = {"GPU-1", v1::DEVICE_TYPE_GPU};
+DeviceState Gpu(const std::string& id) {
+  DeviceState device;
+  device.id = id;
+  device.kind = v1::DEVICE_TYPE_GPU;
+  return device;
+}
+
+const DeviceState kCpu0 = CpuSlot(0);
+const DeviceState kCpu1 = CpuSlot(1);
+const DeviceState kGpu = Gpu("GPU-1");
 
 WaitingJob Waiting(JobId id, v1::DeviceType type = v1::DEVICE_TYPE_CPU,
                    int count = 1) {
   WaitingJob job;
   job.id = id;
-  job.device_type = type;
-  job.device_count = count;
+  job.request.kind = type;
+  job.request.count = count;
   return job;
 }
 
-QueueView View(std::vector<WaitingJob> waiting, std::vector<Device> free,
-               std::vector<Device> all) {
+// `all` devices, of which jobs hold those that are not `free`.
+QueueView View(std::vector<WaitingJob> waiting,
+               const std::vector<DeviceState>& free,
+               std::vector<DeviceState> all) {
   QueueView view;
   view.waiting = std::move(waiting);
-  view.free_devices = std::move(free);
   view.devices = std::move(all);
+  for (DeviceState& device : view.devices) {
+    const bool is_free = std::any_of(
+        free.begin(), free.end(),
+        [&](const DeviceState& each) { return each.id == device.id; });
+    if (!is_free) device.availability = v1::DEVICE_AVAILABILITY_LEASED;
+  }
   view.now = kNow;
   return view;
 }
@@ -67,7 +83,8 @@ TEST(PolicyTest, JobThatCanNeverStartHoldsNobodyBack) {
   const Decision decision = Choose(
       View({Waiting(1, v1::DEVICE_TYPE_CPU, 9), Waiting(2)}, {kCpu0}, {kCpu0}));
   EXPECT_THAT(decision.starts, ElementsAre(JobStart{2, {"cpu:0"}}));
-  EXPECT_THAT(decision.waits[0].message, HasSubstr("this daemon has 1"));
+  EXPECT_THAT(decision.waits[0].message,
+              HasSubstr("only 1 is like that; this daemon has 1 x CPU"));
 }
 
 TEST(PolicyTest, BackoffEndsAtItsTime) {
@@ -95,11 +112,12 @@ TEST(PolicyTest, DrainingAndLowDiskStartNothing) {
 TEST(PolicyTest, RandomQueuesKeepTheInvariants) {
   std::mt19937 random(11);
   for (int round = 0; round < 5000; ++round) {
-    std::vector<Device> devices, free;
+    std::vector<DeviceState> devices, free;
     for (unsigned i = 0; i < random() % 5; ++i) {
-      devices.push_back({"d" + std::to_string(i), random() % 2
-                                                      ? v1::DEVICE_TYPE_CPU
-                                                      : v1::DEVICE_TYPE_GPU});
+      DeviceState device;
+      device.id = "d" + std::to_string(i);
+      device.kind = random() % 2 ? v1::DEVICE_TYPE_CPU : v1::DEVICE_TYPE_GPU;
+      devices.push_back(device);
       if (random() % 2) free.push_back(devices.back());
     }
     std::vector<WaitingJob> jobs;

@@ -11,9 +11,9 @@ class SchedulerTest : public testing::StateTest {
  protected:
   SchedulerTest() : leases_(clock_, absl::Minutes(30), absl::Minutes(1)) {
     SchedulerOptions options;
-    options.devices = {{"cpu:0", v1::DEVICE_TYPE_CPU}};
     options.min_free_bytes = 10;
     SchedulerHooks hooks;
+    hooks.devices = [] { return std::vector<DeviceState>{CpuSlot(0)}; };
     hooks.start = [this](const AttemptToStart& attempt) {
       absl::MutexLock lock(&mutex_);
       started_.push_back(attempt);
@@ -123,7 +123,7 @@ TEST_F(SchedulerTest, NextJobStartsWhenTheDeviceIsFree) {
   ASSERT_TRUE(ended.ok()) << ended.status();
   EXPECT_EQ(ended->state, v1::JOB_STATE_SUCCEEDED);
   ASSERT_TRUE(AwaitStarts(2));
-  EXPECT_EQ(scheduler_->DevicesInUse()->front().second, second);
+  EXPECT_EQ(jobs().ReadQueue()->leases.front().holder.job, second);
 }
 
 TEST_F(SchedulerTest, LostWorkerIsStartedAgainAfterTheBackoff) {

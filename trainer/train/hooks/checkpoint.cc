@@ -68,7 +68,9 @@ absl::Status CheckpointHook::AtEnd(const Progress& progress) {
 }
 
 absl::Status CheckpointHook::OnStop(const Progress& progress) {
-  if (!training_.save.save_state || progress.step == 0) {
+  const bool is_wanted =
+      training_.save.save_state || reporter_.stop().state_requested();
+  if (!is_wanted || progress.step == 0) {
     return absl::OkStatus();
   }
   const std::string name = names_.Step(progress.step);
