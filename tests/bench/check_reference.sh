@@ -6,9 +6,5 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-environment=${DIFFUSERS_ENV:-$top/build/diffusers-env}
-if [ ! -x "$environment/bin/python" ]; then
-  python3 -m venv "$environment"
-  "$environment/bin/pip" install --quiet torch==2.11.0 diffusers transformers safetensors
-fi
+environment=$("$top/tests/bench/python_env.sh")
 exec "$environment/bin/python" "$top/tests/bench/check_reference.py" "$top/build/bin" "$top/build/goldens" "$@"

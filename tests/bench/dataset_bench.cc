@@ -1,5 +1,6 @@
 // Datasets at scale: how long the scan takes, how fast images are loaded, and
-// how fast the autoencoder, which takes them, could be.
+// how fast the autoencoder, which takes them, could be. Measured values are
+// JSON lines.
 //
 //   dataset_bench make DIR COUNT       COUNT images of mixed sizes with
 //                                      captions; 200 different ones, the others
@@ -17,6 +18,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "opencv2/core.hpp"
 #include "opencv2/imgcodecs.hpp"
 #include "opencv2/imgproc.hpp"
@@ -46,6 +49,16 @@ class Watch {
   std::chrono::steady_clock::time_point start_ =
       std::chrono::steady_clock::now();
 };
+
+void Print(const std::string& key, const std::string& what, double value,
+           const std::string& unit) {
+  const nlohmann::json line = {{"type", "dataset"},
+                               {"key", key},
+                               {"what", what},
+                               {"value", value},
+                               {"unit", unit}};
+  std::cout << line.dump() << std::endl;
+}
 
 // Sides from 400 to 2000 pixels and detail like that of photographs.
 cv::Mat MakePicture(cv::RNG& random) {
@@ -114,9 +127,11 @@ int Scan(const std::string& folder, int resolution) {
     const double scanned = scan.Seconds();
     const Watch buckets;
     const BucketLayout layout = MakeBuckets(index);
-    std::printf("%-6s scan of %zu images %.2f s, %zu buckets in %.2f s\n", turn,
-                index.images.size(), scanned, layout.buckets.size(),
-                buckets.Seconds());
+    const std::string name(turn);
+    Print(name + "_scan_seconds", name + " scan", scanned, "s");
+    Print(name + "_bucket_seconds",
+          absl::StrCat(name, ", ", layout.buckets.size(), " buckets"),
+          buckets.Seconds(), "s");
   }
   return 0;
 }
@@ -137,9 +152,10 @@ int Load(const std::string& folder, int resolution, int batches) {
     }
     images += batch->size();
   }
-  std::printf("loader: %.1f images a second at %d px on %d threads\n",
-              static_cast<double>(images) / watch.Seconds(), resolution,
-              options.threads);
+  Print(absl::StrCat("loaded_per_second_", resolution),
+        absl::StrCat("loader at ", resolution, " px, ", options.threads,
+                     " threads"),
+        static_cast<double>(images) / watch.Seconds(), "images/s");
   return 0;
 }
 
@@ -153,8 +169,9 @@ void EncodeWith(const char* name, int64_t width, int resolution, int count) {
   vae.Moments(image);
   const Watch watch;
   for (int i = 0; i < count; ++i) vae.Moments(image);
-  std::printf("encoder, %s: %.2f images a second at %d px\n", name,
-              count / watch.Seconds(), resolution);
+  Print(absl::StrCat("encoded_per_second_width_", width),
+        absl::StrCat("encoder, ", name, ", at ", resolution, " px"),
+        count / watch.Seconds(), "images/s");
 }
 
 int Encode(int resolution, int count) {

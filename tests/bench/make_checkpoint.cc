@@ -1,9 +1,11 @@
 // Writes a checkpoint of random weights, for measurements and trials of full
 // size.
 //
-//   make_checkpoint --arch sd1 --size full|tiny --out FILE [--seed N] [--dtype
-//   float|fp16|bf16]
+//   make_checkpoint --arch sd1|sdxl --size full|tiny --out FILE [--seed N]
+//   [--dtype float|fp16|bf16]
 //
+// sd1 is laid out from its widths; others, of full size only, from the lists of
+// names and shapes of published checkpoints.
 // Each tensor is made when it is written, so memory holds one at a time. The
 // weights depend on the seed, the tensor's name and its shape alone; their
 // scale lets a training step stay finite.
@@ -30,8 +32,8 @@ namespace {
 using trainer::Tensor;
 
 constexpr char kUsage[] =
-    "usage: make_checkpoint --arch sd1 --size full|tiny --out FILE [--seed N] "
-    "[--dtype float|fp16|bf16]";
+    "usage: make_checkpoint --arch sd1|sdxl --size full|tiny --out FILE "
+    "[--seed N] [--dtype float|fp16|bf16]";
 
 constexpr SdLayoutOptions kTiny = {
     {32, 64, 128, 128}, {32, 64, 128, 128}, 128, 3};
@@ -70,6 +72,24 @@ Tensor MakeWeight(const NamedShape& entry, uint64_t seed) {
       .sub_(bound);
 }
 
+absl::StatusOr<std::vector<NamedShape>> LayoutOf(const std::string& arch,
+                                                 const std::string& size) {
+  if (size != "full" && size != "tiny") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--size is '", size, "'; must be full or tiny"));
+  }
+  if (arch == "sd1") {
+    return SdLayout(size == "tiny" ? kTiny : SdLayoutOptions());
+  }
+  if (arch != "sdxl" || size != "full") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--arch ", arch, " --size ", size,
+                     ": must be sd1 of either size or sdxl of full size"));
+  }
+  return testing::ReadShapeList(
+      absl::StrCat(ATELIER_FULL_SIZE_DIR, "/", arch, ".txt"));
+}
+
 absl::Status Make(std::map<std::string, std::string> options) {
   for (const char* required : {"--arch", "--size", "--out"}) {
     if (options.count(required) == 0) {
@@ -77,14 +97,8 @@ absl::Status Make(std::map<std::string, std::string> options) {
           absl::StrCat(required, " is missing; ", kUsage));
     }
   }
-  if (options["--arch"] != "sd1") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--arch is '", options["--arch"], "'; must be sd1"));
-  }
-  if (options["--size"] != "full" && options["--size"] != "tiny") {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--size is '", options["--size"], "'; must be full or tiny"));
-  }
+  ASSIGN_OR_RETURN(const std::vector<NamedShape> layout,
+                   LayoutOf(options["--arch"], options["--size"]));
   uint64_t seed = 0;
   if (options.count("--seed") && !absl::SimpleAtoi(options["--seed"], &seed)) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -95,8 +109,7 @@ absl::Status Make(std::map<std::string, std::string> options) {
   ASSIGN_OR_RETURN(const torch::ScalarType dtype,
                    trainer::ParsePrecision(precision));
   std::vector<trainer::TensorToMake> tensors;
-  for (const NamedShape& entry :
-       SdLayout(options["--size"] == "tiny" ? kTiny : SdLayoutOptions())) {
+  for (const NamedShape& entry : layout) {
     const bool is_float = !absl::EndsWith(entry.name, "position_ids");
     tensors.push_back({entry.name, entry.shape,
                        is_float ? dtype : torch::kInt64,

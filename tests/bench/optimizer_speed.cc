@@ -1,16 +1,18 @@
 // How long an update of each optimizer takes, against copying as many bytes as
-// it must read and write: weights, gradients and state.
+// it must read and write: weights, gradients and state. A JSON line each.
 //
 //   optimizer_speed [MILLION_ELEMENTS] [ROUNDS]
 #include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <iostream>
 #include <string>
 #include <vector>
+
+#include "nlohmann/json.hpp"
 
 #include "trainer/optim/registry.h"
 
@@ -69,6 +71,14 @@ int64_t BytesOf(Optimizer& optimizer) {
   return bytes;
 }
 
+double StateBytesAWeight(Optimizer& optimizer, int64_t weights) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : optimizer.State()) {
+    bytes += static_cast<int64_t>(tensor.nbytes());
+  }
+  return static_cast<double>(bytes) / static_cast<double>(weights);
+}
+
 void Measure(const OptimizerKind& kind, int64_t tensors, int rounds,
              torch::ScalarType type) {
   auto optimizer =
@@ -76,18 +86,20 @@ void Measure(const OptimizerKind& kind, int64_t tensors, int rounds,
   const int64_t bytes = BytesOf(*optimizer);
   const double step = MedianSeconds(rounds, [&] { optimizer->Step(0.5); });
   const double copy = CopySeconds(bytes, rounds);
-  std::printf("| %s | %s | %.1f | %.2f |\n", std::string(kind.name).c_str(),
-              type == torch::kFloat32 ? "fp32" : "bf16",
-              static_cast<double>(bytes) / step / 1e9, step / copy);
+  const nlohmann::json line = {
+      {"type", "optimizer"},
+      {"name", kind.name},
+      {"weights", type == torch::kFloat32 ? "fp32" : "bf16"},
+      {"gb_per_second", static_cast<double>(bytes) / step / 1e9},
+      {"to_copy", step / copy},
+      {"state_bytes_a_weight",
+       StateBytesAWeight(*optimizer, tensors * kElementsPerTensor)}};
+  std::cout << line.dump() << std::endl;
 }
 
 int Main(int argc, char** argv) {
   const int64_t millions = argc > 1 ? std::atoll(argv[1]) : 32;
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 7;
-  std::printf("%d threads, %lld million weights\n", at::get_num_threads(),
-              static_cast<long long>(millions));
-  std::printf("| optimizer | weights | GB/s | time against a copy |\n");
-  std::printf("| --- | --- | --- | --- |\n");
   for (const torch::ScalarType type : {torch::kFloat32, torch::kBFloat16}) {
     for (const OptimizerKind& kind : AllOptimizers()) {
       Measure(kind, millions, rounds, type);

@@ -4,10 +4,13 @@
 
 #include <array>
 #include <cstdint>
-#include <string>
 #include <vector>
 
+#include "tests/support/shape_list.h"
+
 namespace atelier::bench {
+
+using testing::NamedShape;
 
 // The published model's numbers.
 struct SdLayoutOptions {
@@ -15,11 +18,6 @@ struct SdLayoutOptions {
   std::array<int64_t, 4> vae_channels = {128, 256, 512, 512};
   int64_t text_width = 768;  // also the U-Net's context
   int64_t text_layers = 12;
-};
-
-struct NamedShape {
-  std::string name;
-  std::vector<int64_t> shape;
 };
 
 // In no particular order; every tensor is floating-point but `…position_ids`.

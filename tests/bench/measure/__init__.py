@@ -1,0 +1,1 @@
+"""Measurements of Atelier: a file for each section below sections/, and what they share."""
