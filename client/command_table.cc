@@ -84,18 +84,22 @@ absl::StatusOr<int> Dispatch(absl::Span<const std::string> tokens,
 
 absl::Span<const Command> AllCommands() {
   static const auto* const kCommands = new std::vector<Command>{
-      SubmitCommand(),      ConvertCommand(), ListCommand(),
-      ShowCommand(),        WatchCommand(),   LogsCommand(),
-      WaitCommand(),        CancelCommand(),  SamplesCommand(),
-      CheckpointsCommand(), OptionsCommand(), DatasetCommand(),
-      ServerCommand(),      VersionCommand(), CompletionCommand()};
+      SubmitCommand(),      ConvertCommand(),   ListCommand(),
+      ShowCommand(),        WatchCommand(),     LogsCommand(),
+      WaitCommand(),        CancelCommand(),    SamplesCommand(),
+      CheckpointsCommand(), OptionsCommand(),   DatasetCommand(),
+      GpusCommand(),        TopCommand(),       ServerCommand(),
+      UsersCommand(),       WhoAmICommand(),    AdminCommand(),
+      VersionCommand(),     CompletionCommand()};
   return *kCommands;
 }
 
 absl::StatusOr<std::unique_ptr<Connection>> Invocation::Connect() const {
   ASSIGN_OR_RETURN(std::string address,
                    ServerAddress(arguments.Value("server"), context));
-  return std::make_unique<Connection>(std::move(address), context);
+  ASSIGN_OR_RETURN(Credentials credentials, ReadCredentials(context));
+  return std::make_unique<Connection>(std::move(address), context,
+                                      std::move(credentials));
 }
 
 int RunClient(absl::Span<const std::string> tokens, Context& context) {

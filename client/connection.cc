@@ -6,8 +6,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
 
 #include "proto/cc/status_macros.h"
@@ -20,7 +18,8 @@ constexpr int kTries = 4;
 constexpr auto kCallLimit = std::chrono::seconds(10);
 constexpr absl::Duration kLongestWait = absl::Seconds(5);
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
+                                           const Credentials& credentials) {
   grpc::ChannelArguments arguments;
   // Channels of its own, so that a new one really connects anew instead of
   // waiting for the back-off of the last.
@@ -30,8 +29,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60000);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000);
   }
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
-                                   arguments);
+  return MakeSecureChannel(address, credentials, arguments);
 }
 
 }  // namespace
@@ -40,13 +38,18 @@ absl::Duration Backoff::Next() {
   return std::exchange(next_, std::min(next_ * 2, kLongestWait));
 }
 
-Connection::Connection(std::string address, const Context& context)
-    : address_(std::move(address)), context_(context) {
+Connection::Connection(std::string address, const Context& context,
+                       Credentials credentials)
+    : address_(std::move(address)),
+      context_(context),
+      credentials_(std::move(credentials)) {
   Reopen();
 }
 
 void Connection::Reopen() {
-  const auto channel = MakeChannel(address_);
+  const auto channel = MakeChannel(address_, credentials_);
+  access_ = v1::AccessService::NewStub(channel);
+  devices_ = v1::DeviceService::NewStub(channel);
   jobs_ = v1::JobService::NewStub(channel);
   server_ = v1::ServerService::NewStub(channel);
 }

@@ -9,9 +9,12 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "atelier/v1/access.grpc.pb.h"
+#include "atelier/v1/device.grpc.pb.h"
 #include "atelier/v1/job.grpc.pb.h"
 #include "atelier/v1/server.grpc.pb.h"
 #include "client/context.h"
+#include "client/credentials.h"
 
 namespace atelier::client {
 
@@ -28,7 +31,8 @@ class Backoff {
 class Connection {
  public:
   // `address` is a gRPC target. Connects on the first call.
-  Connection(std::string address, const Context& context);
+  Connection(std::string address, const Context& context,
+             Credentials credentials = {});
 
   // One request and its answer. Each attempt has 10 s; an unreachable daemon is
   // tried four times with the same request.
@@ -41,6 +45,27 @@ class Connection {
     return Retry([&](grpc::ClientContext* call) {
       response->Clear();
       return (jobs_.get()->*method)(call, request, response);
+    });
+  }
+
+  // The same of the other service.
+  template <typename Request, typename Response>
+  absl::Status Call(grpc::Status (v1::AccessService::Stub::*method)(
+                        grpc::ClientContext*, const Request&, Response*),
+                    const Request& request, Response* response) {
+    return Retry([&](grpc::ClientContext* call) {
+      response->Clear();
+      return (access_.get()->*method)(call, request, response);
+    });
+  }
+
+  template <typename Request, typename Response>
+  absl::Status Call(grpc::Status (v1::DeviceService::Stub::*method)(
+                        grpc::ClientContext*, const Request&, Response*),
+                    const Request& request, Response* response) {
+    return Retry([&](grpc::ClientContext* call) {
+      response->Clear();
+      return (devices_.get()->*method)(call, request, response);
     });
   }
 
@@ -66,6 +91,9 @@ class Connection {
 
   std::string address_;
   const Context& context_;
+  const Credentials credentials_;
+  std::unique_ptr<v1::AccessService::Stub> access_;
+  std::unique_ptr<v1::DeviceService::Stub> devices_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
   std::unique_ptr<v1::ServerService::Stub> server_;
 };

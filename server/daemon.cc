@@ -12,10 +12,15 @@
 #include "spdlog/spdlog.h"
 
 #include "proto/cc/status_macros.h"
+#include "server/access/gate.h"
+#include "server/api/access_service.h"
 #include "server/api/call_pool.h"
+#include "server/api/device_service.h"
 #include "server/api/job_service.h"
 #include "server/api/server_service.h"
 #include "server/api/worker_service.h"
+#include "server/daemon_access.h"
+#include "server/daemon_devices.h"
 #include "server/events/event_bus.h"
 #include "server/grpc_listener.h"
 #include "server/jobs/job_message.h"
@@ -38,13 +43,6 @@ constexpr int kPoolThreads = 16;
 constexpr absl::Duration kDrainLimit = absl::Seconds(5);
 // Beyond its lease a worker gets this long to save its state and exit.
 constexpr absl::Duration kLeaseMargin = absl::Minutes(5);
-
-std::vector<DeviceState> MakeDevices(const DaemonConfig& config) {
-  std::vector<DeviceState> devices;
-  for (int i = 0; i < config.cpu_slots; ++i)
-    devices.push_back(CpuSlot(i));
-  return devices;
-}
 
 SchedulerOptions MakeSchedulerOptions(const DaemonConfig& config) {
   SchedulerOptions options;
@@ -86,14 +84,19 @@ struct Daemon::Parts {
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<EventBus> bus;
   std::unique_ptr<Scheduler> scheduler;
+  std::unique_ptr<DaemonDevices> devices;
   std::unique_ptr<LocalLauncher> launcher;
   std::unique_ptr<Supervisor> supervisor;
   std::unique_ptr<HttpExporter> exporter;
+  UserDatabase users{clock};
+  std::unique_ptr<Gate> gate;
   OpenStreams streams;
   std::unique_ptr<CallPool> pool;
   std::unique_ptr<WorkerServiceImpl> worker_service;
   std::unique_ptr<JobServiceImpl> job_service;
   std::unique_ptr<ServerServiceImpl> server_service;
+  std::unique_ptr<DeviceServiceImpl> device_service;
+  std::unique_ptr<AccessServiceImpl> access_service;
   std::unique_ptr<GrpcListener> worker_listener;
   std::unique_ptr<GrpcListener> listener;
   bool is_stopped = false;
@@ -122,12 +125,16 @@ absl::Status Daemon::Parts::OpenState() {
   metrics = std::make_unique<Metrics>(state->jobs(), clock);
   commit_metrics = metrics.get();
   bus = std::make_unique<EventBus>(state->events());
+  gate = std::make_unique<Gate>(
+      MakeAccessPolicy(config.security), MakeCallLimits(config.security),
+      GateParts{state->jobs(), state->access(), users, clock});
   return absl::OkStatus();
 }
 
 void Daemon::Parts::MakeSupervision() {
   SchedulerHooks hooks;
-  hooks.devices = [this] { return MakeDevices(config); };
+  hooks.devices = [this] { return devices->table().States(); };
+  hooks.host_memory_bytes = [this] { return devices->host_memory_bytes(); };
   hooks.start = [this](const AttemptToStart& attempt) {
     metrics->AttemptStarted(clock.Now() - attempt.job.create_time);
     return supervisor->Start(attempt);
@@ -142,6 +149,8 @@ void Daemon::Parts::MakeSupervision() {
   scheduler =
       std::make_unique<Scheduler>(MakeSchedulerOptions(config), state->jobs(),
                                   clock, &leases, std::move(hooks));
+  devices = std::make_unique<DaemonDevices>(config, state->jobs(), clock,
+                                            [this] { scheduler->Wake(); });
   launcher = std::make_unique<LocalLauncher>(
       LocalLauncherOptions{config.state_dir, config.shim_path,
                            config.trainer_path, config.worker_listen},
@@ -163,18 +172,38 @@ void Daemon::Parts::MakeSupervision() {
 
 void Daemon::Parts::MakeServices() {
   pool = std::make_unique<CallPool>(kPoolThreads);
-  CallContext context = {*pool, streams, *metrics, clock};
+  CallContext context = {*pool,
+                         streams,
+                         *metrics,
+                         clock,
+                         *gate,
+                         [this](const grpc::CallbackServerContext& call) {
+                           return listener->PeerOf(call);
+                         },
+                         config.security.slow_reader};
   worker_service = std::make_unique<WorkerServiceImpl>(
       context, WorkerServiceParts{state->jobs(), registry, leases,
                                   config.tokenizer_dir});
   SpecLimits limits;
   limits.cpu_devices = config.cpu_slots;
+  for (const DeviceState& device : devices->table().States())
+    if (device.kind == v1::DEVICE_TYPE_GPU) ++limits.gpu_devices;
+  limits.why_never = [this](const JobRequest& request) {
+    return devices->WhyNever(request);
+  };
   job_service = std::make_unique<JobServiceImpl>(
       context,
       JobServiceParts{state->jobs(), *bus, limits, RandomSeeds(), capabilities,
-                      [this](const grpc::CallbackServerContext& call) {
-                        return listener->UserOf(call.peer());
-                      }});
+                      static_cast<size_t>(config.security.max_spec_bytes),
+                      MakePathRoots(config.security)});
+  access_service =
+      std::make_unique<AccessServiceImpl>(context, state->access());
+  device_service = std::make_unique<DeviceServiceImpl>(
+      context,
+      DeviceServiceParts{[this] { return devices->List(); },
+                         [this](const v1::DrainDeviceRequest& request) {
+                           return devices->Drain(request);
+                         }});
   server_service = std::make_unique<ServerServiceImpl>(
       context, [this] { return Describe(); });
 }
@@ -185,11 +214,9 @@ absl::Status Daemon::Parts::Listen() {
   for_workers.mode = 0600;
   for_workers.services = {worker_service.get()};
   ASSIGN_OR_RETURN(worker_listener, GrpcListener::Listen(for_workers));
-  GrpcListenerOptions for_clients;
-  for_clients.socket_path = config.listen;
-  for_clients.mode = 0660;
-  for_clients.services = {job_service.get(), server_service.get()};
-  for_clients.is_public = true;
+  ASSIGN_OR_RETURN(GrpcListenerOptions for_clients, MakeClientListener(config));
+  for_clients.services = {job_service.get(), server_service.get(),
+                          device_service.get(), access_service.get()};
   ASSIGN_OR_RETURN(listener, GrpcListener::Listen(for_clients));
   if (!config.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(exporter,
@@ -205,6 +232,7 @@ absl::Status Daemon::Parts::Start() {
     spdlog::error("no job can run: {}", capabilities.status().ToString());
   RETURN_IF_ERROR(OpenState());
   MakeSupervision();
+  RETURN_IF_ERROR(devices->Start());
   for (EventListener* part : Listeners()) state->AddListener(part);
   MakeServices();
   // Workers that were left alone find their daemon again, and are taken over
@@ -222,6 +250,7 @@ void Daemon::Parts::Stop() {
   streams.EndAll();
   if (listener != nullptr) listener->Stop(kDrainLimit);
   if (worker_listener != nullptr) worker_listener->Stop(kDrainLimit);
+  if (devices != nullptr) devices->Stop();
   if (scheduler != nullptr) scheduler->Stop();
   if (supervisor != nullptr) supervisor->Stop();
   launcher.reset();
@@ -240,13 +269,12 @@ absl::StatusOr<v1::GetServerInfoResponse> Daemon::Parts::Describe() const {
   info.set_boot_id(BootId());
   info.set_state_dir(config.state_dir);
   info.set_draining(scheduler->draining());
-  ASSIGN_OR_RETURN(const QueueSnapshot queue, state->jobs().ReadQueue());
-  for (const DeviceState& device : MakeDevices(config)) {
+  ASSIGN_OR_RETURN(const v1::ListDevicesResponse listed, devices->List());
+  for (const v1::DeviceInfo& device : listed.devices()) {
     v1::Device& told = *info.add_devices();
-    told.set_id(device.id);
-    told.set_type(device.kind);
-    for (const DeviceLease& lease : queue.leases)
-      if (lease.device == device.id) told.set_job_id(lease.holder.job);
+    told.set_id(device.id());
+    told.set_type(device.type());
+    told.set_job_id(device.job_id());
   }
   ASSIGN_OR_RETURN(std::vector<JobCount> counts, state->jobs().CountJobs());
   for (const JobCount& count : counts) {
@@ -258,6 +286,7 @@ absl::StatusOr<v1::GetServerInfoResponse> Daemon::Parts::Describe() const {
       info.set_jobs_running(info.jobs_running() + count.count);
   }
   if (capabilities.ok()) *info.mutable_worker() = *capabilities;
+  info.set_remote_address(listener->remote_address());
   if (exporter != nullptr) info.set_metrics_address(exporter->address());
   return info;
 }

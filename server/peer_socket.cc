@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -80,20 +79,16 @@ int NumberLimit() {
   return static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 1 << 16));
 }
 
-std::string UserName(uid_t uid) {
-  char buffer[4096];
-  passwd entry = {};
-  passwd* found = nullptr;
-  if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 &&
-      found != nullptr)
-    return found->pw_name;
-  return absl::StrCat(uid);
+// Of a socket; each has its own as long as it is open. 0: no such descriptor.
+ino_t InodeOf(int fd) {
+  struct stat info = {};
+  return fstat(fd, &info) == 0 ? info.st_ino : 0;
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PeerSocket>> PeerSocket::Listen(
-    const std::string& path, mode_t mode) {
+    const std::string& path, mode_t mode, int max_connections) {
   constexpr size_t kMaxPathBytes = sizeof(sockaddr_un::sun_path) - 1;
   if (path.size() > kMaxPathBytes)
     return absl::InvalidArgumentError(
@@ -102,13 +97,16 @@ absl::StatusOr<std::unique_ptr<PeerSocket>> PeerSocket::Listen(
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return SocketError("cannot make a socket for", path);
   absl::Status opened = Open(fd, path, mode);
-  if (opened.ok()) return std::unique_ptr<PeerSocket>(new PeerSocket(path, fd));
+  if (opened.ok())
+    return std::unique_ptr<PeerSocket>(
+        new PeerSocket(path, fd, max_connections));
   close(fd);
   return AddLocation(std::move(opened));
 }
 
-PeerSocket::PeerSocket(std::string path, int fd)
+PeerSocket::PeerSocket(std::string path, int fd, int max_connections)
     : path_(std::move(path)),
+      max_connections_(max_connections),
       fd_(fd),
       stop_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       next_number_(NumberLimit() / 2) {}
@@ -148,6 +146,10 @@ bool PeerSocket::Accept() {
   socklen_t size = sizeof peer;
   bool is_known =
       getsockopt(accepted, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  if (!is_known || !HasRoom(peer.uid)) {
+    close(accepted);
+    return true;
+  }
   int limit = NumberLimit();
   if (next_number_ >= limit) next_number_ = limit / 2;
   int fd = fcntl(accepted, F_DUPFD_CLOEXEC, next_number_);
@@ -158,20 +160,39 @@ bool PeerSocket::Accept() {
   next_number_ = fd + 1;
   {
     absl::MutexLock lock(&mutex_);
-    users_[fd] = is_known ? peer.uid : static_cast<uid_t>(-1);
+    peers_[fd] = {{peer.uid, peer.pid}, InodeOf(fd)};
   }
   on_connection_(fd);
   return true;
 }
 
-std::string PeerSocket::UserOf(const std::string& peer) const {
+bool PeerSocket::HasRoom(uid_t uid) {
+  if (max_connections_ <= 0) return true;
+  absl::MutexLock lock(&mutex_);
+  int open = 0;
+  for (auto it = peers_.begin(); it != peers_.end();) {
+    if (it->second.credentials.uid != uid) {
+      ++it;
+    } else if (InodeOf(it->first) == it->second.inode) {
+      ++open;
+      ++it;
+    } else {
+      it = peers_.erase(it);
+    }
+  }
+  return open < max_connections_;
+}
+
+std::optional<PeerCredentials> PeerSocket::CredentialsOf(
+    const std::string& peer) const {
   absl::string_view number = peer;
   int fd = 0;
   if (!absl::ConsumePrefix(&number, "fd:") || !absl::SimpleAtoi(number, &fd))
-    return UserName(getuid());
+    return std::nullopt;
   absl::MutexLock lock(&mutex_);
-  auto user = users_.find(fd);
-  return UserName(user == users_.end() ? getuid() : user->second);
+  auto known = peers_.find(fd);
+  if (known == peers_.end()) return std::nullopt;
+  return known->second.credentials;
 }
 
 }  // namespace atelier::server

@@ -1,4 +1,4 @@
-// A Unix socket whose connections keep the name of the user behind them.
+// A Unix socket whose connections are known by the process behind them.
 //
 // gRPC tells nothing of a Unix peer, so connections are accepted here: the
 // kernel names the user, and the descriptor's number, by which gRPC then calls
@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -21,17 +22,24 @@
 
 namespace atelier::server {
 
+// As they were when the connection was made.
+struct PeerCredentials {
+  uid_t uid = static_cast<uid_t>(-1);
+  pid_t pid = 0;
+};
+
 class PeerSocket {
  public:
   // Is given each connection, not blocking, to own.
   using OnConnection = std::function<void(int fd)>;
 
   // Listens on `path`; connections wait until Start. A socket file that nobody
-  // listens on is replaced.
-  // Errors: INVALID_ARGUMENT the path has more than 107 bytes; UNAVAILABLE
-  // another process listens there, or it cannot be made.
+  // listens on is replaced. A user's connections beyond `max_connections` (0:
+  // no limit) are closed at once. Errors: INVALID_ARGUMENT the path has more
+  // than 107 bytes; UNAVAILABLE another process listens there, or it cannot be
+  // made.
   static absl::StatusOr<std::unique_ptr<PeerSocket>> Listen(
-      const std::string& path, mode_t mode);
+      const std::string& path, mode_t mode, int max_connections = 0);
   // Stops.
   ~PeerSocket();
 
@@ -40,16 +48,25 @@ class PeerSocket {
   // Accepts no more and removes the socket file.
   void Stop();
 
-  // The user behind a peer `fd:N`; the daemon's own for anything else.
-  std::string UserOf(const std::string& peer) const;
+  // Who is behind a peer `fd:N`; none for anything else.
+  std::optional<PeerCredentials> CredentialsOf(const std::string& peer) const;
 
  private:
-  PeerSocket(std::string path, int fd);
+  struct Peer {
+    PeerCredentials credentials;
+    // Tells whether the number is still this connection.
+    ino_t inode = 0;
+  };
+
+  PeerSocket(std::string path, int fd, int max_connections);
   void Loop();
+  // Counts the connections of a user that are still open.
+  bool HasRoom(uid_t uid);
   // False: no descriptors are left.
   bool Accept();
 
   const std::string path_;
+  const int max_connections_;
   const int fd_;
   const int stop_fd_;
   OnConnection on_connection_;
@@ -57,7 +74,7 @@ class PeerSocket {
   // Where the next connection's number is looked for; the thread's own.
   int next_number_;
   mutable absl::Mutex mutex_;
-  std::map<int, uid_t> users_ ABSL_GUARDED_BY(mutex_);
+  std::map<int, Peer> peers_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

@@ -5,11 +5,13 @@
 
 namespace atelier::client {
 
+Command AdminCommand();
 Command CancelCommand();
 Command CheckpointsCommand();
 Command CompletionCommand();
 Command ConvertCommand();
 Command DatasetCommand();
+Command GpusCommand();
 Command ListCommand();
 Command LogsCommand();
 Command OptionsCommand();
@@ -17,8 +19,11 @@ Command SamplesCommand();
 Command ServerCommand();
 Command ShowCommand();
 Command SubmitCommand();
+Command TopCommand();
+Command UsersCommand();
 Command VersionCommand();
 Command WaitCommand();
 Command WatchCommand();
+Command WhoAmICommand();
 
 }  // namespace atelier::client

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
 #include "client/commands/commands.h"
@@ -17,6 +18,7 @@
 #include "proto/cc/options_from_flags.h"
 #include "proto/cc/options_schema.h"
 #include "proto/cc/options_validate.h"
+#include "proto/cc/resource_text.h"
 #include "proto/cc/status_macros.h"
 
 namespace atelier::client {
@@ -67,6 +69,13 @@ absl::Status AddJobFlags(const Arguments& arguments, v1::JobSpec* spec) {
         ParseInteger("max-attempts", arguments.Value("max-attempts"), 1));
     spec->set_max_attempts(
         static_cast<int32_t>(std::min<int64_t>(attempts, INT32_MAX)));
+  }
+  for (const std::string& key : ResourceKeys()) {
+    const std::string flag = absl::StrReplaceAll(key, {{"_", "-"}});
+    if (!arguments.Has(flag)) continue;
+    const absl::Status set = SetResource(key, arguments.Value(flag), spec);
+    if (!set.ok())
+      return absl::InvalidArgumentError(absl::StrCat("--", set.message()));
   }
   const auto labels = arguments.flags.find("label");
   if (labels == arguments.flags.end()) return absl::OkStatus();
@@ -198,6 +207,12 @@ Command SubmitCommand() {
         {"name", "NAME", "What the job is called"},
         {"label", "KEY=VALUE", "A label; may be given several times"},
         {"max-attempts", "N", "How often the job may be started"},
+        {"devices", "KIND[:N]", "Devices it needs: cpu, gpu, gpu:2"},
+        {"min-vram", "SIZE", "Memory that each GPU must have, as 24G"},
+        {"gpu-model", "TEXT", "Part of the GPU's name, as a100"},
+        {"host-memory", "SIZE", "Memory of the machine that it may use"},
+        {"time-limit", "TIME", "How long it may run at a time, as 12h"},
+        {"on-time-limit", "ACTION", "Then: fail (default) or requeue"},
         {"request-id", "UUID", "Makes the same submission happen once"},
         {"dry-run", "", "Checks everything and submits nothing"},
         {"watch", "", "Follows the job; the exit status is its outcome"}},

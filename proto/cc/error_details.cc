@@ -75,6 +75,29 @@ absl::Status MakeBadRequest(absl::string_view reason,
   return status;
 }
 
+absl::Status MakeQuotaError(const QuotaViolation& violation) {
+  absl::Status status = MakeError(absl::StatusCode::kResourceExhausted,
+                                  violation.reason, violation.message);
+  google::rpc::QuotaFailure failure;
+  auto* detail = failure.add_violations();
+  detail->set_subject(ToUtf8(violation.subject));
+  detail->set_description(ToUtf8(violation.message));
+  SetDetail(failure, &status);
+  if (violation.retry_after <= absl::ZeroDuration()) return status;
+  google::rpc::RetryInfo retry;
+  const int64_t nanos = absl::ToInt64Nanoseconds(violation.retry_after);
+  retry.mutable_retry_delay()->set_seconds(nanos / 1000000000);
+  retry.mutable_retry_delay()->set_nanos(
+      static_cast<int32_t>(nanos % 1000000000));
+  SetDetail(retry, &status);
+  return status;
+}
+
+absl::Duration RetryDelay(const absl::Status& status) {
+  const auto delay = DetailOf<google::rpc::RetryInfo>(status).retry_delay();
+  return absl::Seconds(delay.seconds()) + absl::Nanoseconds(delay.nanos());
+}
+
 std::string ErrorReason(const absl::Status& status) {
   return DetailOf<google::rpc::ErrorInfo>(status).reason();
 }

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 
 namespace atelier {
@@ -36,6 +37,24 @@ absl::Status MakeError(absl::StatusCode code, absl::string_view reason,
 absl::Status MakeBadRequest(absl::Span<const Violation> violations);
 absl::Status MakeBadRequest(absl::string_view reason,
                             absl::Span<const Violation> violations);
+
+// Somebody used up a limit.
+struct QuotaViolation {
+  absl::string_view reason;
+  // Whose limit it is, as in `user:ana`.
+  std::string subject;
+  // What is limited, what the limit is and what to do.
+  std::string message;
+  // Zero: waiting does not help.
+  absl::Duration retry_after;
+};
+
+// RESOURCE_EXHAUSTED with ErrorInfo, QuotaFailure and, where waiting helps,
+// RetryInfo.
+absl::Status MakeQuotaError(const QuotaViolation& violation);
+
+// The time of a RetryInfo; zero where there is none.
+absl::Duration RetryDelay(const absl::Status& status);
 
 // What such a status carries; empty where it carries nothing of the kind.
 std::string ErrorReason(const absl::Status& status);

@@ -23,16 +23,30 @@ grpc::Status EndCall(const CallContext& context, absl::string_view method,
   return ToGrpcStatus(status);
 }
 
-grpc::ServerUnaryReactor* RunUnary(const CallContext& context,
-                                   grpc::CallbackServerContext* call,
-                                   absl::string_view method,
-                                   std::function<absl::Status()> handle) {
+grpc::ServerUnaryReactor* RunCall(const CallContext& context,
+                                  grpc::CallbackServerContext* call,
+                                  absl::string_view method,
+                                  std::optional<JobId> job,
+                                  CallHandler handle) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   absl::Time begin = context.clock.Now();
-  context.pool.Run(
-      [context, reactor, method, begin, handle = std::move(handle)] {
-        reactor->Finish(EndCall(context, method, begin, handle()));
-      });
+  CallPeer peer = context.peer_of(*call);
+  absl::Status room = context.gate.limits().TakeCall(LimitKey(peer));
+  if (!room.ok()) {
+    reactor->Finish(EndCall(context, method, begin, room));
+    return reactor;
+  }
+  context.pool.Run([context, reactor, method, begin, job,
+                    peer = std::move(peer), handle = std::move(handle)] {
+    absl::StatusOr<Admitted> admitted = context.gate.Admit(method, peer, job);
+    absl::Status status = admitted.status();
+    if (admitted.ok()) {
+      JobId made = 0;
+      status = handle(admitted->caller, &made);
+      context.gate.Close(*admitted, status, made);
+    }
+    reactor->Finish(EndCall(context, method, begin, status));
+  });
   return reactor;
 }
 

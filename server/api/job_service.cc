@@ -18,7 +18,6 @@
 namespace atelier::server {
 namespace {
 
-constexpr size_t kMaxSpecBytes = 256 << 10;
 constexpr size_t kMaxMessageBytes = 4096;
 
 // 8-4-4-4-12 hexadecimal digits.
@@ -31,13 +30,14 @@ bool IsUuid(const std::string& text) {
   return true;
 }
 
-absl::Status CheckSubmission(const v1::SubmitJobRequest& request) {
+absl::Status CheckSubmission(const v1::SubmitJobRequest& request,
+                             size_t max_spec_bytes) {
   std::vector<Violation> violations;
   if (!request.has_spec()) violations.push_back({"spec", "spec is missing"});
-  if (request.spec().ByteSizeLong() > kMaxSpecBytes)
+  if (request.spec().ByteSizeLong() > max_spec_bytes)
     violations.push_back(
         {"spec", absl::StrCat("spec has ", request.spec().ByteSizeLong(),
-                              " bytes; at most ", kMaxSpecBytes)});
+                              " bytes; at most ", max_spec_bytes)});
   if (!request.request_id().empty() && !IsUuid(request.request_id()))
     violations.push_back(
         {"request_id",
@@ -72,9 +72,10 @@ absl::Status JobServiceImpl::CheckArchitecture(
 }
 
 absl::Status JobServiceImpl::Submit(const v1::SubmitJobRequest& request,
-                                    const std::string& owner,
+                                    const Caller& caller,
                                     v1::SubmitJobResponse& response) {
-  RETURN_IF_ERROR(CheckSubmission(request));
+  RETURN_IF_ERROR(CheckSubmission(request, parts_.max_spec_bytes));
+  const std::string& owner = caller.user;
   NewJob job;
   job.owner = owner;
   job.request_id = absl::AsciiStrToLower(request.request_id());
@@ -91,6 +92,8 @@ absl::Status JobServiceImpl::Submit(const v1::SubmitJobRequest& request,
   }
   ASSIGN_OR_RETURN(ResolvedSpec resolved,
                    ResolveJobSpec(request.spec(), parts_.limits, parts_.seeds));
+  RETURN_IF_ERROR(
+      MakeBadRequest(CheckRoots(parts_.roots, resolved.spec.training())));
   RETURN_IF_ERROR(CheckArchitecture(resolved.spec.architecture()));
   for (std::string& warning : resolved.warnings)
     response.add_warnings(std::move(warning));
@@ -109,9 +112,11 @@ absl::Status JobServiceImpl::Submit(const v1::SubmitJobRequest& request,
 grpc::ServerUnaryReactor* JobServiceImpl::SubmitJob(
     grpc::CallbackServerContext* call, const v1::SubmitJobRequest* request,
     v1::SubmitJobResponse* response) {
-  return RunUnary(context_, call, "SubmitJob",
-                  [this, request, response, owner = parts_.user_of(*call)] {
-                    return Submit(*request, owner, *response);
+  return RunUnary(context_, call, "SubmitJob", *request,
+                  [this, request, response](const Caller& caller, JobId* made) {
+                    absl::Status status = Submit(*request, caller, *response);
+                    *made = response->job().id();
+                    return status;
                   });
 }
 
@@ -119,9 +124,11 @@ grpc::ServerUnaryReactor* JobServiceImpl::GetJob(
     grpc::CallbackServerContext* call, const v1::GetJobRequest* request,
     v1::GetJobResponse* response) {
   return RunUnary(
-      context_, call, "GetJob", [this, request, response]() -> absl::Status {
+      context_, call, "GetJob", *request,
+      [this, request, response](const Caller& caller) -> absl::Status {
         ASSIGN_OR_RETURN(Job job, parts_.store.ReadJob(request->id()));
         *response->mutable_job() = ToMessage(job);
+        HideJob(context_.gate.policy(), caller, response->mutable_job());
         return absl::OkStatus();
       });
 }
@@ -130,12 +137,19 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(
     grpc::CallbackServerContext* call, const v1::ListJobsRequest* request,
     v1::ListJobsResponse* response) {
   return RunUnary(
-      context_, call, "ListJobs", [this, request, response]() -> absl::Status {
+      context_, call, "ListJobs", *request,
+      [this, request, response](const Caller& caller) -> absl::Status {
+        const AccessPolicy& policy = context_.gate.policy();
         ASSIGN_OR_RETURN(
             JobPage page,
             parts_.store.ListJobs({request->page_size(), request->page_token(),
-                                   request->filter(), request->order_by()}));
-        for (const Job& job : page.jobs) *response->add_jobs() = ToMessage(job);
+                                   FilterFor(policy, caller, request->filter(),
+                                             request->order_by()),
+                                   request->order_by()}));
+        for (const Job& job : page.jobs) {
+          *response->add_jobs() = ToMessage(job);
+          HideJob(policy, caller, &*response->mutable_jobs()->rbegin());
+        }
         response->set_next_page_token(page.next_page_token);
         return absl::OkStatus();
       });
@@ -145,7 +159,8 @@ grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(
     grpc::CallbackServerContext* call, const v1::CancelJobRequest* request,
     v1::CancelJobResponse* response) {
   return RunUnary(
-      context_, call, "CancelJob", [this, request, response]() -> absl::Status {
+      context_, call, "CancelJob", *request,
+      [this, request, response]() -> absl::Status {
         if (request->message().size() > kMaxMessageBytes)
           return MakeBadRequest(
               reasons::kInvalidRequest,
@@ -162,7 +177,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(
 grpc::ServerUnaryReactor* JobServiceImpl::ListArtifacts(
     grpc::CallbackServerContext* call, const v1::ListArtifactsRequest* request,
     v1::ListArtifactsResponse* response) {
-  return RunUnary(context_, call, "ListArtifacts",
+  return RunUnary(context_, call, "ListArtifacts", *request,
                   [this, request, response]() -> absl::Status {
                     ASSIGN_OR_RETURN(
                         ArtifactPage page,
@@ -177,9 +192,9 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListArtifacts(
 }
 
 grpc::ServerWriteReactor<v1::WatchJobResponse>* JobServiceImpl::WatchJob(
-    grpc::CallbackServerContext*, const v1::WatchJobRequest* request) {
+    grpc::CallbackServerContext* call, const v1::WatchJobRequest* request) {
   return StreamWriter<v1::WatchJobResponse>::Start(
-      context_, "WatchJob",
+      context_, call, "WatchJob", *request,
       [this, request = *request](std::function<void()> wake) {
         return MakeWatchPump(parts_.bus, request, parts_.heartbeat,
                              std::move(wake));
@@ -187,19 +202,19 @@ grpc::ServerWriteReactor<v1::WatchJobResponse>* JobServiceImpl::WatchJob(
 }
 
 grpc::ServerWriteReactor<v1::TailLogsResponse>* JobServiceImpl::TailLogs(
-    grpc::CallbackServerContext*, const v1::TailLogsRequest* request) {
+    grpc::CallbackServerContext* call, const v1::TailLogsRequest* request) {
   return StreamWriter<v1::TailLogsResponse>::Start(
-      context_, "TailLogs",
+      context_, call, "TailLogs", *request,
       [this, request = *request](const std::function<void()>&) {
         return MakeLogPump(parts_.store, request);
       });
 }
 
 grpc::ServerWriteReactor<v1::DownloadArtifactResponse>*
-JobServiceImpl::DownloadArtifact(grpc::CallbackServerContext*,
+JobServiceImpl::DownloadArtifact(grpc::CallbackServerContext* call,
                                  const v1::DownloadArtifactRequest* request) {
   return StreamWriter<v1::DownloadArtifactResponse>::Start(
-      context_, "DownloadArtifact",
+      context_, call, "DownloadArtifact", *request,
       [this, request = *request](const std::function<void()>&) {
         return MakeArtifactPump(parts_.store, request);
       });

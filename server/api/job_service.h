@@ -10,6 +10,7 @@
 
 #include "atelier/v1/job.grpc.pb.h"
 #include "atelier/v1/worker.pb.h"
+#include "server/access/path_roots.h"
 #include "server/api/call_context.h"
 #include "server/events/event_bus.h"
 #include "server/jobs/job_spec_validate.h"
@@ -24,8 +25,9 @@ struct JobServiceParts {
   SeedSource seeds;
   // What the installed trainer can do, or why it cannot be asked.
   absl::StatusOr<v1::WorkerCapabilities> capabilities;
-  // The user behind a call; the name that jobs are kept under.
-  std::function<std::string(const grpc::CallbackServerContext&)> user_of;
+  // Of a submission, as it comes over the wire.
+  size_t max_spec_bytes = 256 << 10;
+  PathRoots roots;
   absl::Duration heartbeat = absl::Seconds(15);
 };
 
@@ -61,8 +63,7 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
       const v1::DownloadArtifactRequest* request) override;
 
  private:
-  absl::Status Submit(const v1::SubmitJobRequest& request,
-                      const std::string& owner,
+  absl::Status Submit(const v1::SubmitJobRequest& request, const Caller& caller,
                       v1::SubmitJobResponse& response);
   absl::Status CheckArchitecture(v1::Architecture architecture) const;
 

@@ -7,9 +7,9 @@
 namespace atelier::server {
 
 grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(
-    grpc::CallbackServerContext* call, const v1::GetServerInfoRequest*,
+    grpc::CallbackServerContext* call, const v1::GetServerInfoRequest* request,
     v1::GetServerInfoResponse* response) {
-  return RunUnary(context_, call, "GetServerInfo",
+  return RunUnary(context_, call, "GetServerInfo", *request,
                   [this, response]() -> absl::Status {
                     ASSIGN_OR_RETURN(*response, describe_());
                     return absl::OkStatus();

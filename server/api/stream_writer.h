@@ -4,6 +4,11 @@
 //   Pump (pool) ── messages → write … write ─┐
 //     ▲   └── none → idle ── Wake, timer ────┤
 //     └──────────────────────────────────────┘
+//
+// What one pump gave is all that is in memory for a client. One that does not
+// take a message within `slow_reader` gets UNAVAILABLE, SLOW_READER, behind it:
+// the client can go on where it was by asking again. One that does not take
+// that either is cut off.
 #pragma once
 
 #include <deque>
@@ -15,6 +20,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
@@ -22,36 +28,12 @@
 #include "grpcpp/alarm.h"
 #include "grpcpp/support/server_callback.h"
 
+#include "proto/cc/error_details.h"
+#include "proto/cc/reasons.h"
 #include "server/api/call_context.h"
+#include "server/api/pump.h"
 
 namespace atelier::server {
-
-// What a pump gives.
-template <typename Message>
-struct Pumped {
-  std::deque<Message> messages;
-  // Set: the stream ends after the messages.
-  std::optional<absl::Status> end;
-  // Without messages and end: pump again after this time at the latest.
-  absl::Duration idle = absl::InfiniteDuration();
-};
-
-// Makes the messages of one stream. Threads: the pool's, one call at a time.
-template <typename Message>
-class Pump {
- public:
-  virtual ~Pump() = default;
-  // `idled`: the time that the last pump gave is over. Blocks: may.
-  virtual Pumped<Message> Next(bool idled) = 0;
-};
-
-// A pump that only says why there is nothing.
-template <typename Message>
-Pumped<Message> EndWith(absl::Status status) {
-  Pumped<Message> result;
-  result.end = std::move(status);
-  return result;
-}
 
 template <typename Message>
 class StreamWriter
@@ -62,20 +44,23 @@ class StreamWriter
   using MakePump =
       std::function<absl::StatusOr<std::unique_ptr<Pump<Message>>>(Wake)>;
 
-  // Starts a stream. `make_pump` runs on the pool; it is given what makes the
-  // stream pump again, which may be called from any thread at any time.
-  static grpc::ServerWriteReactor<Message>* Start(const CallContext& context,
-                                                  absl::string_view method,
-                                                  MakePump make_pump) {
-    std::shared_ptr<StreamWriter> writer(
-        new StreamWriter(context, method, std::move(make_pump)));
+  // Starts a stream, once the gate has let it in. `make_pump` runs on the pool;
+  // it is given what makes the stream pump again, which may be called from any
+  // thread at any time.
+  template <typename Request>
+  static grpc::ServerWriteReactor<Message>* Start(
+      const CallContext& context, grpc::CallbackServerContext* call,
+      absl::string_view method, const Request& request, MakePump make_pump) {
+    std::shared_ptr<StreamWriter> writer(new StreamWriter(
+        context, call, method, JobOf(request), std::move(make_pump)));
     auto* reactor = new Reactor(writer);
     writer->reactor_ = reactor;
     context.metrics.StreamChanged(method, +1);
-    if (context.streams.Add(writer))
-      writer->PumpSoon(/*idled=*/false);
+    absl::Status room = writer->Enter();
+    if (!room.ok())
+      writer->End(room);
     else
-      writer->End(ShuttingDown());
+      writer->PumpSoon(/*idled=*/false);
     return reactor;
   }
 
@@ -103,12 +88,27 @@ class StreamWriter
     std::shared_ptr<StreamWriter> writer_;
   };
 
-  StreamWriter(const CallContext& context, absl::string_view method,
+  StreamWriter(const CallContext& context, grpc::CallbackServerContext* call,
+               absl::string_view method, std::optional<JobId> job,
                MakePump make_pump)
       : context_(context),
+        call_(call),
         method_(method),
         begin_(context.clock.Now()),
+        peer_(context.peer_of(*call)),
+        job_(job),
         make_pump_(std::move(make_pump)) {}
+
+  // Whether there is room for one more stream.
+  absl::Status Enter() {
+    CallLimits& limits = context_.gate.limits();
+    absl::Status room = limits.TakeCall(LimitKey(peer_));
+    if (room.ok()) room = limits.BeginStream(LimitKey(peer_));
+    if (!room.ok()) return room;
+    is_counted_ = true;
+    return context_.streams.Add(this->shared_from_this()) ? absl::OkStatus()
+                                                          : ShuttingDown();
+  }
 
   void PumpSoon(bool idled) {
     context_.pool.Run([self = this->shared_from_this(), idled] {
@@ -122,6 +122,8 @@ class StreamWriter
     absl::MutexLock lock(&pump_mutex_);
     if (is_done_) return EndWith<Message>(absl::OkStatus());
     if (pump_ == nullptr) {
+      auto admitted = context_.gate.Admit(method_, peer_, job_);
+      if (!admitted.ok()) return EndWith<Message>(admitted.status());
       // Whoever wakes must not keep the stream alive.
       auto pump = make_pump_([weak = this->weak_from_this()] {
         if (auto self = weak.lock()) self->OnWake(/*idled=*/false);
@@ -156,7 +158,10 @@ class StreamWriter
     if (!queue_.empty()) {
       current_ = std::move(queue_.front());
       queue_.pop_front();
+      is_writing_ = true;
+      ++writes_;
       reactor_->StartWrite(&current_);
+      if (look_ == nullptr) LookLater();
     } else if (end_) {
       Finish(*end_);
     } else {
@@ -176,8 +181,36 @@ class StreamWriter
                 });
   }
 
+  // Sees to it that somebody looks whether the write under way gets anywhere.
+  void LookLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    watched_write_ = writes_;
+    look_ = std::make_unique<grpc::Alarm>();
+    look_->Set(absl::ToChronoTime(absl::Now() + context_.slow_reader),
+               [weak = this->weak_from_this()](bool came) {
+                 auto self = came ? weak.lock() : nullptr;
+                 if (self != nullptr) self->OnLook();
+               });
+  }
+
+  void OnLook() {
+    absl::MutexLock lock(&mutex_);
+    if (is_gone_) return;
+    const bool is_stuck = is_writing_ && watched_write_ == writes_;
+    if (is_stuck && finished_) return call_->TryCancel();
+    if (is_stuck)
+      Finish(MakeError(absl::StatusCode::kUnavailable, reasons::kSlowReader,
+                       absl::StrCat("nothing was read for ",
+                                    absl::FormatDuration(context_.slow_reader),
+                                    "; ask again from where you are")));
+    if (is_writing_)
+      LookLater();
+    else
+      look_.reset();
+  }
+
   void OnWriteDone(bool ok) {
     absl::MutexLock lock(&mutex_);
+    is_writing_ = false;
     if (ok)
       WriteNext();
     else
@@ -185,6 +218,12 @@ class StreamWriter
   }
 
   void OnDone() {
+    {
+      absl::MutexLock lock(&mutex_);
+      is_gone_ = true;
+      look_.reset();
+    }
+    if (is_counted_) context_.gate.limits().EndStream(LimitKey(peer_));
     context_.streams.Remove(this);
     context_.metrics.StreamChanged(method_, -1);
     // What the pump holds may not be let go on whatever thread this is.
@@ -203,8 +242,14 @@ class StreamWriter
   }
 
   const CallContext context_;
+  // Not used once gone.
+  grpc::CallbackServerContext* const call_;
   const absl::string_view method_;
   const absl::Time begin_;
+  const CallPeer peer_;
+  const std::optional<JobId> job_;
+  // Set before gRPC knows the stream.
+  bool is_counted_ = false;
   const MakePump make_pump_;
 
   // Taken before mutex_, never while it is held.
@@ -219,11 +264,18 @@ class StreamWriter
   bool is_busy_ ABSL_GUARDED_BY(mutex_) = true;
   bool is_woken_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_gone_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // How many were begun, and which one the alarm looks after.
+  int64_t writes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t watched_write_ ABSL_GUARDED_BY(mutex_) = 0;
   // Being written.
   Message current_ ABSL_GUARDED_BY(mutex_);
   std::deque<Message> queue_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
+  // Of the rest, and of the look at the write.
   std::unique_ptr<grpc::Alarm> alarm_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<grpc::Alarm> look_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace atelier::server

@@ -139,7 +139,7 @@ absl::StatusOr<v1::WorkerWelcome> WorkerAttachment::Admit(
   welcome.set_want_from_sequence(job.attempts.back().durable_sequence + 1);
   *welcome.mutable_lease_until() = ToTimestamp(parts_.leases.Renew(attempt.id));
   if (job.state == v1::JOB_STATE_STOPPING)
-    welcome.mutable_command()->set_kind(v1::WorkerCommand::KIND_STOP);
+    welcome.mutable_command()->set_kind(StopCommand(job));
   welcome.set_continue_from_newest_state(attempt.id.number > 1);
   welcome.set_tokenizer_dir(parts_.tokenizer_dir);
   return welcome;

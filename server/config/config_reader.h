@@ -38,6 +38,7 @@ class ConfigReader {
   void Seconds(const char* key, Bounds bounds, absl::Duration* out);
   void Bytes(const char* key, int64_t* out);
   void Flag(const char* key, bool* out);
+  bool Text(const char* key, std::string* out);
   // HOST:PORT, or empty.
   void Address(const char* key, std::string* out);
   void Choice(const char* key, const std::vector<std::string>& choices,
@@ -60,7 +61,6 @@ class ConfigReader {
 
   // Reads a number and checks its bounds; false: not there or at fault.
   bool Bounded(const char* key, Bounds bounds, double* out);
-  bool Text(const char* key, std::string* out);
   // Says what is wrong with a key that is there.
   void Refuse(const char* key, absl::string_view expected);
   std::vector<std::string> Problems() const;

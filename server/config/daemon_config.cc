@@ -10,6 +10,7 @@
 
 #include "proto/cc/status_macros.h"
 #include "server/config/config_reader.h"
+#include "server/config/schedule_config.h"
 
 namespace atelier::server {
 namespace {
@@ -84,7 +85,8 @@ absl::Status Complete(const ConfigPlaces& places, DaemonConfig* config) {
     return absl::InvalidArgumentError(
         "listen and worker_listen are the same socket");
   }
-  return CheckSocket("worker_listen", config->worker_listen);
+  RETURN_IF_ERROR(CheckSocket("worker_listen", config->worker_listen));
+  return CheckSecurity(config->security);
 }
 
 }  // namespace
@@ -96,7 +98,19 @@ absl::StatusOr<DaemonConfig> ParseDaemonConfig(absl::string_view toml,
   ReadPaths(reader, &config);
   ReadRules(reader, &config);
   ReadOutlets(reader, &config);
+  ReadSecurity(reader, &config.security);
+  reader.Table("devices", [&](ConfigReader& table) {
+    ReadDevices(table, &config.devices);
+  });
+  absl::Status scheduling;
+  reader.Table("scheduling", [&](ConfigReader& table) {
+    scheduling = ReadScheduling(table, &config.scheduling);
+  });
   RETURN_IF_ERROR(reader.Finish());
+  if (!scheduling.ok()) {
+    return places.file.empty() ? scheduling
+                               : AddContext(scheduling, places.file);
+  }
   absl::Status complete = Complete(places, &config);
   if (complete.ok()) return config;
   return places.file.empty() ? complete : AddContext(complete, places.file);

@@ -11,6 +11,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "server/config/device_config.h"
+#include "server/config/security_config.h"
+#include "server/jobs/schedule_rules.h"
+
 namespace atelier::server {
 
 struct DaemonConfig {
@@ -51,6 +55,10 @@ struct DaemonConfig {
   int64_t min_free_bytes = int64_t{1} << 30;
   // State on a network file system, at one's own risk.
   bool allow_network_file_system = false;
+  SecurityConfig security;
+  DeviceConfig devices;
+  // [scheduling]: shares, quotas, preemption, maintenance.
+  ScheduleRules scheduling;
 };
 
 // What stands in a file before defaults are filled in.

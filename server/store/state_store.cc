@@ -13,8 +13,10 @@
 #include "server/store/metric_points.h"
 #include "server/store/migrator.h"
 #include "server/store/reader_pool.h"
+#include "server/store/sqlite_access_store.h"
 #include "server/store/sqlite_event_log.h"
 #include "server/store/sqlite_job_store.h"
+#include "server/store/sqlite_schedule_store.h"
 #include "server/store/state_folder.h"
 #include "server/store/writer.h"
 
@@ -31,7 +33,7 @@ class OpenedStateStore : public StateStore {
   OpenedStateStore(const StateStoreOptions& options, const Clock& clock,
                    std::unique_ptr<StateFolder> folder,
                    std::unique_ptr<MetricPoints> points,
-                   std::unique_ptr<Connection> connection)
+                   std::unique_ptr<Connection> connection, int64_t last_audit)
       : path_(absl::StrCat(options.state_dir, "/atelier.db")),
         folder_(std::move(folder)),
         points_(std::move(points)),
@@ -39,12 +41,16 @@ class OpenedStateStore : public StateStore {
         writer_(std::move(connection), clock,
                 {options.group_commit, options.on_commit}),
         jobs_(options.state_dir, writer_, readers_),
-        events_(readers_) {
+        events_(readers_),
+        access_(writer_, readers_, last_audit),
+        schedule_(writer_, readers_) {
     writer_.AddListener(points_.get());
   }
 
   JobStore& jobs() override { return jobs_; }
   const EventLog& events() const override { return events_; }
+  AccessStore& access() override { return access_; }
+  ScheduleStore& schedule() override { return schedule_; }
   void AddListener(EventListener* listener) override {
     writer_.AddListener(listener);
   }
@@ -67,6 +73,8 @@ class OpenedStateStore : public StateStore {
   Writer writer_;
   SqliteJobStore jobs_;
   SqliteEventLog events_;
+  SqliteAccessStore access_;
+  SqliteScheduleStore schedule_;
 };
 
 absl::Status BackUpBeforeMigration(const StateStoreOptions& options,
@@ -108,8 +116,10 @@ absl::StatusOr<std::unique_ptr<StateStore>> OpenStateStore(
                                       }}),
                              path));
   RETURN_IF_ERROR(CheckDatabase(path));
+  int64_t last_audit = 0;
   RETURN_IF_ERROR(CatchSql("cannot forget old requests", [&] {
     ForgetOldRequests(*connection, now);
+    last_audit = connection->ReadInt("SELECT COALESCE(MAX(id), 0) FROM audit");
     return absl::OkStatus();
   }));
   ASSIGN_OR_RETURN(
@@ -117,7 +127,7 @@ absl::StatusOr<std::unique_ptr<StateStore>> OpenStateStore(
       MetricPoints::Open(absl::StrCat(options.state_dir, "/metrics.db"), now));
   return std::make_unique<OpenedStateStore>(options, clock, std::move(folder),
                                             std::move(points),
-                                            std::move(connection));
+                                            std::move(connection), last_audit);
 }
 
 }  // namespace atelier::server

@@ -11,9 +11,11 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "server/access/access_store.h"
 #include "server/jobs/clock.h"
 #include "server/jobs/event_log.h"
 #include "server/jobs/job_store.h"
+#include "server/jobs/schedule_store.h"
 
 namespace atelier::server {
 
@@ -33,8 +35,10 @@ class StateStore {
  public:
   virtual ~StateStore() = default;
 
-  // Both live as long as the store. Threads: any.
+  // All live as long as the store. Threads: any.
   virtual JobStore& jobs() = 0;
+  virtual AccessStore& access() = 0;
+  virtual ScheduleStore& schedule() = 0;
   virtual const EventLog& events() const = 0;
 
   // `listener` hears of every event that is committed from now on, until it is

@@ -38,6 +38,7 @@ FakeDaemon::~FakeDaemon() { Stop(); }
 void FakeDaemon::Start() {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
+  builder.RegisterService(static_cast<v1::AccessService::Service*>(this));
   builder.RegisterService(static_cast<v1::JobService::Service*>(this));
   builder.RegisterService(static_cast<v1::ServerService::Service*>(this));
   server_ = builder.BuildAndStart();
@@ -198,6 +199,41 @@ grpc::Status FakeDaemon::DownloadArtifact(
   }
   response.set_sha256(DigestOf(bytes));
   writer->Write(response);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::WhoAmI(Context*, const v1::WhoAmIRequest*,
+                                v1::WhoAmIResponse* response) {
+  *response = caller;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::ListUsers(Context*, const v1::ListUsersRequest*,
+                                   v1::ListUsersResponse* response) {
+  *response = users;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::ListTokens(Context*, const v1::ListTokensRequest*,
+                                    v1::ListTokensResponse* response) {
+  *response = tokens;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::CreateToken(Context*,
+                                     const v1::CreateTokenRequest* request,
+                                     v1::CreateTokenResponse* response) {
+  response->mutable_token()->set_id(1);
+  response->mutable_token()->set_user(request->user());
+  response->mutable_token()->set_scope(request->scope());
+  response->set_secret("secret");
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::ListAuditEntries(
+    Context*, const v1::ListAuditEntriesRequest*,
+    v1::ListAuditEntriesResponse* response) {
+  *response = audit;
   return grpc::Status::OK;
 }
 

@@ -11,13 +11,15 @@
 
 #include "grpcpp/server.h"
 
+#include "atelier/v1/access.grpc.pb.h"
 #include "atelier/v1/job.grpc.pb.h"
 #include "atelier/v1/server.grpc.pb.h"
 #include "tests/support/temp_dir.h"
 
 namespace atelier::client {
 
-class FakeDaemon final : public v1::JobService::Service,
+class FakeDaemon final : public v1::AccessService::Service,
+                         public v1::JobService::Service,
                          public v1::ServerService::Service {
  public:
   FakeDaemon();
@@ -36,6 +38,10 @@ class FakeDaemon final : public v1::JobService::Service,
   std::map<std::string, std::string> files;
   std::string log;
   std::vector<std::string> warnings;
+  v1::WhoAmIResponse caller;
+  v1::ListUsersResponse users;
+  v1::ListTokensResponse tokens;
+  v1::ListAuditEntriesResponse audit;
 
   // How it fails. Each number is used up by one call or stream: so many
   // messages are sent, then the line breaks.
@@ -79,6 +85,20 @@ class FakeDaemon final : public v1::JobService::Service,
   grpc::Status GetServerInfo(Context* context,
                              const v1::GetServerInfoRequest* request,
                              v1::GetServerInfoResponse* response) override;
+
+  grpc::Status WhoAmI(Context* context, const v1::WhoAmIRequest* request,
+                      v1::WhoAmIResponse* response) override;
+  grpc::Status ListUsers(Context* context, const v1::ListUsersRequest* request,
+                         v1::ListUsersResponse* response) override;
+  grpc::Status ListTokens(Context* context,
+                          const v1::ListTokensRequest* request,
+                          v1::ListTokensResponse* response) override;
+  grpc::Status CreateToken(Context* context,
+                           const v1::CreateTokenRequest* request,
+                           v1::CreateTokenResponse* response) override;
+  grpc::Status ListAuditEntries(
+      Context* context, const v1::ListAuditEntriesRequest* request,
+      v1::ListAuditEntriesResponse* response) override;
 
   bool Refuses();
   // Messages that the next stream may send; -1: all.

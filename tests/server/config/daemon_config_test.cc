@@ -98,6 +98,48 @@ TEST(DaemonConfigTest, FaultsNameFileLineAndKey) {
   }
 }
 
+TEST(DaemonConfigTest, SecurityIsReadAndChecked) {
+  const auto config = Parse(
+      "state_dir = '/s'\n[security]\nadmin_users = ['a']\n"
+      "operator_groups = ['o']\nallowed_groups = ['lab']\n"
+      "privacy = 'owner'\nsocket_mode = '0666'\n"
+      "remote_listen = '0.0.0.0:7000'\ntls_certificate = 'c.pem'\n"
+      "tls_key = '/k.pem'\ninput_roots = ['/data']\nmax_streams = 3\n"
+      "calls_per_second = 2.5\nslow_reader_seconds = 5\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const SecurityConfig& security = config->security;
+  EXPECT_EQ(security.admin_users, std::vector<std::string>{"a"});
+  EXPECT_EQ(security.operator_groups, std::vector<std::string>{"o"});
+  EXPECT_EQ(security.allowed_groups, std::vector<std::string>{"lab"});
+  EXPECT_EQ(security.privacy, "owner");
+  EXPECT_EQ(security.socket_mode, "0666");
+  EXPECT_EQ(security.tls_certificate, "/etc/atelier/c.pem");
+  EXPECT_EQ(security.input_roots, std::vector<std::string>{"/data"});
+  EXPECT_EQ(security.max_streams, 3);
+  EXPECT_EQ(security.calls_per_second, 2.5);
+  EXPECT_EQ(security.slow_reader, absl::Seconds(5));
+}
+
+TEST(DaemonConfigTest, InsecureSettingsAreRefusedInPlainWords) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"remote_listen = '0.0.0.0:7000'", "in the clear"},
+      {"remote_listen = '127.evil.example:7000'", "in the clear"},
+      {"tls_certificate = '/c'", "belong together"},
+      {"tls_client_ca = '/c'", "needs security.tls_certificate"},
+      {"input_roots = ['data']", "an absolute path"},
+      {"privacy = 'none'", "one of open, owner"},
+  };
+  for (const auto& [line, message] : cases) {
+    const auto config =
+        Parse(std::string("state_dir = '/s'\n[security]\n") + line);
+    EXPECT_FALSE(config.ok()) << line;
+    EXPECT_THAT(std::string(config.status().message()), HasSubstr(message));
+  }
+  EXPECT_TRUE(Parse("state_dir = '/s'\n[security]\n"
+                    "remote_listen = '127.0.0.1:7000'")
+                  .ok());
+}
+
 TEST(DaemonConfigTest, AllFaultsAreSaidAtOnce) {
   const auto config = Parse("state_dir = '/s'\nfoo = 1\nlog_level = 3\n");
   EXPECT_THAT(std::string(config.status().message()), HasSubstr("foo"));
@@ -134,7 +176,7 @@ TEST(DaemonConfigTest, ExampleFileIsWhatTheDefaultsAre) {
     if (is_key) ++keys;
     active += is_key ? line.substr(1) + "\n" : line + "\n";
   }
-  EXPECT_EQ(keys, 21);
+  EXPECT_EQ(keys, 40);
   const auto given = ParseDaemonConfig(active, {"/usr/bin", "", ""});
   ASSERT_TRUE(given.ok()) << given.status();
   const auto defaults =
