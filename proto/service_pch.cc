@@ -1,0 +1,1 @@
+#include "proto/service_pch.h"
