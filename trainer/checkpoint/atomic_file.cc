@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <future>
 #include <system_error>
 #include <utility>
 
@@ -23,6 +24,10 @@ namespace atelier::trainer {
 namespace {
 
 constexpr char kPartialSuffix[] = ".partial";
+// From this size on bytes are hashed by a thread while they are written.
+constexpr size_t kParallelBytes = 1 << 20;
+// What the disk is told to begin with.
+constexpr size_t kPieceBytes = 8 << 20;
 
 std::string FolderOf(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
@@ -118,22 +123,28 @@ AtomicFile::~AtomicFile() {
 }
 
 absl::Status AtomicFile::Write(absl::string_view bytes) {
-  // Hashed and written piece by piece, while the piece is in the processor's
-  // cache.
-  constexpr size_t kPieceBytes = 1 << 20;
+  if (bytes.size() < kParallelBytes) {
+    digest_.Update(bytes);
+    return WriteOut(bytes);
+  }
+  std::future<void> digest =
+      std::async(std::launch::async, [&] { digest_.Update(bytes); });
+  absl::Status written = WriteOut(bytes);
+  digest.get();
+  return written;
+}
+
+absl::Status AtomicFile::WriteOut(absl::string_view bytes) {
   while (!bytes.empty()) {
     const absl::string_view piece = bytes.substr(0, kPieceBytes);
-    size_t written = 0;
-    while (written < piece.size()) {
-      const ssize_t count =
-          write(fd_, piece.data() + written, piece.size() - written);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return FileError(errno, "cannot write", path_);
-      written += static_cast<size_t>(count);
-    }
-    digest_.Update(piece);
-    size_bytes_ += static_cast<int64_t>(piece.size());
-    bytes.remove_prefix(piece.size());
+    const ssize_t count = write(fd_, piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return FileError(errno, "cannot write", path_);
+    // The disk begins at once; Sync waits for what is left. A file system that
+    // does not take the hint writes it then.
+    sync_file_range(fd_, size_bytes_, count, SYNC_FILE_RANGE_WRITE);
+    size_bytes_ += count;
+    bytes.remove_prefix(static_cast<size_t>(count));
   }
   return absl::OkStatus();
 }

@@ -35,6 +35,7 @@ class AtomicFile {
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();
 
+  // Blocks: until the system has taken and a thread has hashed the bytes.
   absl::Status Write(absl::string_view bytes);
   // Blocks: until file and folder are on disk. The object is spent.
   absl::StatusOr<SavedFile> Commit();
@@ -42,6 +43,7 @@ class AtomicFile {
  private:
   AtomicFile(std::string path, std::string partial, int fd)
       : path_(std::move(path)), partial_(std::move(partial)), fd_(fd) {}
+  absl::Status WriteOut(absl::string_view bytes);
   absl::Status Sync();
 
   std::string path_;
