@@ -70,6 +70,7 @@ class LatentCaching {
       }
     }
     RETURN_IF_ERROR(writer_.Finish());
+    store_.SaveDigests();
     cache_->report_.seconds = SecondsSince(start);
     return std::move(cache_);
   }

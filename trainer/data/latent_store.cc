@@ -49,8 +49,15 @@ absl::Status LatentStore::LookUp(bool on_trust, CachedImage* image,
                                  std::string* contents) const {
   if (!options_.to_disk) return absl::OkStatus();
   if (!options_.skip_check) {
-    ASSIGN_OR_RETURN(*contents, ReadFile(index_.images[image->image].path));
-    image->sha256 = Sha256Of(*contents);
+    const std::string& path = index_.images[image->image].path;
+    if (options_.writes_npz) {
+      ASSIGN_OR_RETURN(*contents, ReadFile(path));
+      image->sha256 = Sha256Of(*contents);
+    } else {
+      const std::string own = OwnPath(*image, image->variants.front());
+      ASSIGN_OR_RETURN(image->sha256,
+                       digests_.Of(path, FolderOf(own), contents));
+    }
   }
   if (!options_.writes_npz) LookUpOwn(image);
   if (options_.npz.has_value() && !IsOnDisk(*image)) {
@@ -58,6 +65,8 @@ absl::Status LatentStore::LookUp(bool on_trust, CachedImage* image,
   }
   return absl::OkStatus();
 }
+
+void LatentStore::SaveDigests() { digests_.Save(); }
 
 std::string LatentStore::OwnPath(const CachedImage& image,
                                  const CachedVariant& variant) const {

@@ -17,6 +17,7 @@
 
 #include "trainer/data/batch_sampler.h"
 #include "trainer/data/dataset_index.h"
+#include "trainer/data/file_digests.h"
 #include "trainer/data/latent_cache.h"
 #include "trainer/data/latent_file.h"
 #include "trainer/data/latent_npz.h"
@@ -57,14 +58,19 @@ class LatentStore {
   CachedImage Describe(int64_t number) const;
 
   // Fills in what is on disk; `contents` are the image's, read unless files are
-  // to be trusted. Without `on_trust` npz files count only where they prove to
-  // be of the image. Threads: any.
+  // to be trusted or it is as it was when it was read before. Without
+  // `on_trust` npz files count only where they prove to be of the image.
+  // Threads: any.
   absl::Status LookUp(bool on_trust, CachedImage* image,
                       std::string* contents) const;
 
   // Writes what was not there, and removes what dead writers left in the
   // folder. Threads: one.
   absl::Status Save(const CachedImage& image);
+
+  // Keeps the digests of the images that were read for the next run. Threads:
+  // one, after the last Save.
+  void SaveDigests();
 
  private:
   void LookUpOwn(CachedImage* image) const;
@@ -76,6 +82,7 @@ class LatentStore {
   const DatasetIndex& index_;
   const BucketLayout& layout_;
   const LatentCacheOptions& options_;
+  mutable FileDigests digests_;
   std::set<std::string> cleaned_;  // folders without leftovers of dead writers
 };
 
