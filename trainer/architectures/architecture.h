@@ -115,6 +115,8 @@ struct ModelSources {
   // Components given on their own, by the name of their option: `vae`, `ae`,
   // `clip_l`, `clip_g`, `t5xxl`, `gemma2`. Each replaces what `main` has.
   std::map<std::string, std::unique_ptr<CheckpointSource>> components;
+  // As StateLoadOptions has it, for denoisers and text encoders.
+  bool keeps_types = false;
 
   // Null where the option is not given.
   const CheckpointSource* Find(const std::string& option) const {
@@ -192,9 +194,9 @@ struct Architecture {
   // Says whether a checkpoint is ours, from names and shapes alone; if so,
   // which variant, in words.
   std::optional<std::string> (*detect)(const TensorIndex& index);
-  // Reads every weight into modules in fp32 on the CPU, all missing, unexpected
-  // and misshapen keys in one error. Parameters that are never trained do not
-  // require gradients, the others do.
+  // Reads every weight into modules on the CPU, in fp32 unless the sources keep
+  // their types, all missing, unexpected and misshapen keys in one error.
+  // Parameters that are never trained do not require gradients, the others do.
   absl::StatusOr<Model> (*load)(const ModelSources& sources,
                                 const ModelOptions& options);
   // The whole model in the original layout, the untouched tensors included, in

@@ -5,10 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+
+#include "trainer/checkpoint/sha256.h"
 
 namespace atelier::trainer {
 namespace {
@@ -62,17 +66,42 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(
   const size_t size = static_cast<size_t>(info.st_size);
   void* data = nullptr;
   if (size > 0) {
-    data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    data = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_NORESERVE, fd, 0);
   }
-  const int error = errno;
-  close(fd);
-  if (data == MAP_FAILED) return FileError(error, "cannot map", path);
+  if (data == MAP_FAILED) {
+    const int error = errno;
+    close(fd);
+    return FileError(error, "cannot map", path);
+  }
   return std::shared_ptr<const MappedFile>(
-      new MappedFile(path, static_cast<const char*>(data), size));
+      new MappedFile(path, fd, static_cast<const char*>(data), size));
 }
 
 MappedFile::~MappedFile() {
   if (size_ > 0) munmap(const_cast<char*>(data_), size_);
+  close(fd_);
+}
+
+absl::StatusOr<std::string> MappedFile::Digest() const {
+  constexpr size_t kPieceBytes = 1 << 20;
+  Sha256 digest;
+  std::vector<char> piece(std::min(size_, kPieceBytes));
+  size_t done = 0;
+  while (done < size_) {
+    const ssize_t count =
+        pread(fd_, piece.data(), piece.size(), static_cast<off_t>(done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return FileError(errno, "cannot read", path_);
+    if (count == 0) {
+      return absl::UnavailableError(absl::StrCat(
+          path_, " shrank from ", size_, " to ", done,
+          " bytes while it was in use; do not change it while a job runs"));
+    }
+    digest.Update({piece.data(), static_cast<size_t>(count)});
+    done += static_cast<size_t>(count);
+  }
+  return digest.Finish();
 }
 
 }  // namespace atelier::trainer

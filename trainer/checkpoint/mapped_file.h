@@ -1,4 +1,4 @@
-// A file in memory, read-only.
+// A file in memory. The mapping is private: writing to it changes no file.
 #pragma once
 
 #include <memory>
@@ -25,11 +25,17 @@ class MappedFile {
   const std::string& path() const { return path_; }
   absl::string_view bytes() const { return {data_, size_}; }
 
+  // Lower-case hexadecimal SHA-256 of what is in the file, read anew a piece at
+  // a time: the mapping's pages need not be in memory and may have been written
+  // to. Errors: UNAVAILABLE naming the path.
+  absl::StatusOr<std::string> Digest() const;
+
  private:
-  MappedFile(std::string path, const char* data, size_t size)
-      : path_(std::move(path)), data_(data), size_(size) {}
+  MappedFile(std::string path, int fd, const char* data, size_t size)
+      : path_(std::move(path)), fd_(fd), data_(data), size_(size) {}
 
   std::string path_;
+  int fd_;
   const char* data_;
   size_t size_;
 };

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "proto/cc/status_macros.h"
-#include "trainer/checkpoint/sha256.h"
+#include "trainer/checkpoint/mapped_tensor.h"
 
 namespace atelier::trainer {
 
@@ -43,13 +43,12 @@ absl::StatusOr<Tensor> SafetensorsFile::Read(const std::string& name) const {
     std::memcpy(copy.data_ptr(), data, static_cast<size_t>(info.size_bytes));
     return copy;
   }
-  return torch::from_blob(
-      const_cast<char*>(data), info.shape,
-      [keep_alive = file_](void*) mutable { keep_alive.reset(); }, options);
+  return MapTensor(file_, header_.begin.at(name), info.shape,
+                   c10::contiguous_strides(info.shape), info.dtype);
 }
 
 absl::StatusOr<std::string> SafetensorsFile::Digest() const {
-  return Sha256Of(file_->bytes());
+  return file_->Digest();
 }
 
 absl::StatusOr<std::map<std::string, Tensor>> ReadSafetensors(

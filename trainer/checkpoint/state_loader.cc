@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 #include "proto/cc/status_macros.h"
+#include "trainer/checkpoint/mapped_tensor.h"
 
 namespace atelier::trainer {
 namespace {
@@ -73,11 +75,15 @@ void ListProblem(std::vector<std::string> names, absl::string_view what,
 class StateCopier {
  public:
   StateCopier(const CheckpointSource& source, const StateLoadOptions& options,
-              std::map<std::string, Tensor> state, KeyMap::Plan plan)
+              const torch::nn::Module& module, KeyMap::Plan plan)
       : source_(source),
         options_(options),
-        state_(std::move(state)),
-        plan_(std::move(plan)) {}
+        state_(StateOf(module)),
+        plan_(std::move(plan)) {
+    for (const auto& entry : module.named_parameters()) {
+      parameters_.insert(entry.key());
+    }
+  }
 
   absl::Status CheckNamesAndShapes() const {
     std::vector<std::string> missing;
@@ -121,12 +127,14 @@ class StateCopier {
     std::vector<std::string> not_finite;
     torch::NoGradGuard no_grad;
     for (const auto& [target, pieces] : plan_.targets) {
-      ASSIGN_OR_RETURN(const Tensor tensor, Assemble(target, false));
+      std::vector<Tensor> stored;
+      ASSIGN_OR_RETURN(const Tensor tensor, Assemble(target, false, &stored));
       Tensor& destination = state_.at(target);
-      destination.copy_(tensor);
+      Fill(tensor, parameters_.contains(target), destination);
       if (destination.is_floating_point() && !IsFinite(destination)) {
         not_finite.push_back(options_.prefix + pieces[0].source);
       }
+      for (const Tensor& part : stored) DropPages(part);
       for (const KeyPiece& piece : pieces) {
         result.loaded.push_back(options_.prefix + piece.source);
       }
@@ -145,10 +153,34 @@ class StateCopier {
   }
 
  private:
-  // The tensor for one name of the module; or one without contents, of its
-  // shape.
-  absl::StatusOr<Tensor> Assemble(const std::string& target,
-                                  bool shape_only) const {
+  // Gives the module's tensor its contents.
+  void Fill(const Tensor& tensor, bool is_weight, Tensor& destination) const {
+    torch::ScalarType type = destination.scalar_type();
+    if (options_.keeps_types && is_weight && type == torch::kFloat32) {
+      type = WideEnough(tensor.scalar_type());
+    }
+    const bool is_alike =
+        tensor.scalar_type() == type && tensor.is_contiguous();
+    if (is_alike && IsMapped(tensor) && destination.is_cpu()) {
+      destination.set_data(tensor);
+    } else if (type != destination.scalar_type()) {
+      destination.set_data(tensor.to(destination.device(), type));
+    } else {
+      destination.copy_(tensor);
+    }
+  }
+
+  // The smallest type that is computed with and holds every value of `stored`.
+  static torch::ScalarType WideEnough(torch::ScalarType stored) {
+    if (c10::isFloat8Type(stored)) return torch::kBFloat16;
+    const bool is_half = stored == torch::kBFloat16 || stored == torch::kHalf;
+    return is_half ? stored : torch::kFloat32;
+  }
+
+  // The tensor for one name of the module, made of those that are added to
+  // `stored`; or one without contents, of its shape.
+  absl::StatusOr<Tensor> Assemble(const std::string& target, bool shape_only,
+                                  std::vector<Tensor>* stored = nullptr) const {
     const std::vector<KeyPiece>& pieces = plan_.targets.at(target);
     std::vector<Tensor> tensors;
     for (const KeyPiece& piece : pieces) {
@@ -163,6 +195,7 @@ class StateCopier {
       ASSIGN_OR_RETURN(Tensor tensor, source_.Read(name));
       tensors.push_back(std::move(tensor));
     }
+    if (stored != nullptr) *stored = tensors;
     auto result = AssembleTensor(target, pieces, tensors, options_.direction);
     if (!result.ok()) {
       return AddLocation(AddContext(result.status(), source_.path()));
@@ -180,6 +213,7 @@ class StateCopier {
   const CheckpointSource& source_;
   const StateLoadOptions& options_;
   std::map<std::string, Tensor> state_;
+  std::set<std::string> parameters_;  // those of state_ that are no buffers
   KeyMap::Plan plan_;
 };
 
@@ -193,7 +227,7 @@ absl::StatusOr<StateLoadResult> LoadState(const CheckpointSource& source,
     return AddLocation(AddContext(
         plan.status(), absl::StrCat(source.path(), ", ", options.what)));
   }
-  StateCopier copier(source, options, StateOf(module), *std::move(plan));
+  StateCopier copier(source, options, module, *std::move(plan));
   RETURN_IF_ERROR(copier.CheckNamesAndShapes());
   return copier.Copy();
 }

@@ -25,6 +25,10 @@ struct StateLoadOptions {
   // Patterns (as in key_rule.h) of module names that the checkpoint may lack;
   // they keep their values.
   std::vector<std::string> may_miss;
+  // Weights keep bf16 and fp16 where the checkpoint has them in these (fp8
+  // becomes bf16, which holds all of it); whoever uses the module brings them
+  // to the type that is needed. Buffers are not meant.
+  bool keeps_types = false;
   // Patterns of checkpoint names, without the prefix, that are left alone:
   // `logit_scale`.
   std::vector<std::string> may_ignore;
@@ -35,9 +39,12 @@ struct StateLoadResult {
   std::vector<std::string> loaded;
 };
 
-// Each floating-point tensor is converted to the type of the parameter or
-// buffer it goes to (fp32 unless the module was made otherwise), one at a time.
-// Gradients stay off.
+// A parameter or buffer on the CPU of the type and layout that the checkpoint
+// has becomes a view of the mapped file: nothing is copied. Others are
+// converted to the type they have in the module (fp32 unless it was made
+// otherwise), one at a time. Either way the file's pages are given back as they
+// were looked at, so that memory grows by what was converted only. Gradients
+// stay off.
 //
 // Errors: INVALID_ARGUMENT with every missing, unexpected and misshapen name,
 // the first twenty of each and their number; DATA_LOSS naming weights that are

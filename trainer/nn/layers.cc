@@ -1,5 +1,7 @@
 #include "trainer/nn/layers.h"
 
+#include <ATen/autocast_mode.h>
+
 namespace atelier::trainer {
 namespace {
 
@@ -12,6 +14,17 @@ Tensor Beside(const Tensor& x, const Tensor& parameter) {
              : parameter.to(x.scalar_type());
 }
 
+// The weights of a layer that is not trained may stand in the half precision of
+// their file, every value of which fp32 holds. Autocast converts by itself.
+Tensor Widened(const Tensor& x, const Tensor& weight) {
+  if (!weight.defined() || weight.requires_grad()) return weight;
+  const bool is_half = weight.scalar_type() == torch::kBFloat16 ||
+                       weight.scalar_type() == torch::kHalf;
+  if (!is_half || x.scalar_type() != torch::kFloat32) return weight;
+  const bool casts = at::autocast::is_autocast_enabled(x.device().type());
+  return casts ? weight : weight.to(torch::kFloat32);
+}
+
 }  // namespace
 
 LinearImpl::LinearImpl(int64_t in, int64_t out, bool has_bias) {
@@ -20,7 +33,7 @@ LinearImpl::LinearImpl(int64_t in, int64_t out, bool has_bias) {
 }
 
 Tensor LinearImpl::forward(const Tensor& x) {
-  return at::linear(x, weight, bias);
+  return at::linear(x, Widened(x, weight), Widened(x, bias));
 }
 
 Conv2dImpl::Conv2dImpl(int64_t in, int64_t out, ConvOptions options)

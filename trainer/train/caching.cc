@@ -210,7 +210,7 @@ absl::Status CacheLatents(Training& training, Reporter& reporter) {
   ASSIGN_OR_RETURN(training.latents, encode(training.index, training.layout,
                                             LatentOptions(training, reporter)));
   TellOfCache(training.latents->report(), "images", reporter);
-  MoveModule(*training.model.vae, torch::kCPU);
+  training.host_weights.Release(*training.model.vae);
   return absl::OkStatus();
 }
 
@@ -255,7 +255,7 @@ void ReleaseTextEncoders(Training& training) {
   for (const TextEncoder& encoder :
        training.model.conditioner->TextEncoders()) {
     if (IsChosen(*encoder.module, EncoderChoice::kFrozen)) {
-      MoveModule(*encoder.module, torch::kCPU);
+      training.host_weights.Release(*encoder.module);
     }
   }
 }

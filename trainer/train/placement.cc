@@ -56,8 +56,12 @@ absl::Status PlaceModel(Training& training) {
         *model.denoiser, training.device,
         [runner](const Tensor& tensor) { return runner->IsSwapped(tensor); });
   }
+  training.host_weights.Note(*model.vae);
   MoveModule(*model.vae, training.device);
   for (const TextEncoder& encoder : model.conditioner->TextEncoders()) {
+    if (TextEncoderLearningRate(training.spec, encoder.name) <= 0) {
+      training.host_weights.Note(*encoder.module);
+    }
     MoveModule(*encoder.module, training.device);
   }
   model.conditioner->SetGradientCheckpointing(loop.gradient_checkpointing);

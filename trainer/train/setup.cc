@@ -1,5 +1,7 @@
 #include "trainer/train/setup.h"
 
+#include <sys/resource.h>
+
 #include <cmath>
 #include <utility>
 
@@ -19,6 +21,8 @@
 
 namespace atelier::trainer {
 namespace {
+
+constexpr int kDigestPriority = 15;
 
 absl::StatusOr<const Architecture*> ChooseArchitecture(
     const v1::JobSpec& spec) {
@@ -75,12 +79,15 @@ absl::Status LoadModel(Training& training, const std::string& tokenizer_dir) {
   options.latent_sides = LatentSides(training);
   ASSIGN_OR_RETURN(ModelSources sources, OpenComponents(model));
   sources.main = source.get();
+  sources.keeps_types = true;
   ASSIGN_OR_RETURN(training.model,
                    training.architecture->load(sources, options));
   // The sources are closed with the digests: their pages are the run's memory
   // too.
   auto digest = [main = std::move(source),
                  components = std::move(sources.components)] {
+    // Of this thread alone: the first steps go before.
+    setpriority(PRIO_PROCESS, 0, kDigestPriority);
     return DigestSources(*main, components);
   };
   training.source_digests =
@@ -174,7 +181,7 @@ absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
   for (const std::string& warning : training->model.warnings) {
     reporter.Warn(warning);
   }
-  ConvertTrainedWeights(*training);
+  SettleWeights(*training);
   RETURN_IF_ERROR(PlaceModel(*training));
   RETURN_IF_ERROR(MakeTrainingOptimizer(*training));
   if (EmaOptions ema = ReadEmaOptions(spec.training()); !ema.decays.empty()) {

@@ -22,6 +22,7 @@
 #include "trainer/optim/ema.h"
 #include "trainer/optim/lr_schedule.h"
 #include "trainer/optim/optimizer.h"
+#include "trainer/train/host_weights.h"
 #include "trainer/train/options.h"
 #include "trainer/train/reporter.h"
 #include "trainer/train/validation_options.h"
@@ -61,6 +62,7 @@ struct Training {
   const Architecture* architecture = nullptr;
   torch::Device device = torch::kCPU;
   Model model;
+  HostWeights host_weights;  // of the parts of the model that are not trained
   // modelspec.thumbnail, a data URL; may be empty.
   std::string thumbnail;
   // SHA-256 of the main checkpoint and of every component given on its own, by

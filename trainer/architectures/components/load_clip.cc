@@ -113,6 +113,7 @@ absl::StatusOr<LoadedClip> LoadClip(const ModelSources& sources,
   ASSIGN_OR_RETURN(const KeyMap keys, KeyMap::Make(ClipKeys(is_bare)));
   StateLoadOptions load = ClipStateOptions(options, clip.found);
   load.keys = &keys;
+  load.keeps_types = sources.keeps_types;
   ASSIGN_OR_RETURN(StateLoadResult state,
                    LoadState(*clip.found.source, load, *clip.encoder));
   clip.loaded = std::move(state.loaded);

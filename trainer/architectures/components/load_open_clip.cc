@@ -19,6 +19,7 @@ absl::StatusOr<LoadedClip> LoadOpenClip(const CheckpointSource& source,
   StateLoadOptions load;
   load.what = options.what;
   load.prefix = prefix;
+  load.keeps_types = options.keeps_types;
   load.may_ignore = {"logit_scale", "attn_mask"};
   if (!options.wants_projection) load.may_ignore.push_back("text_projection");
   for (int64_t i = 0; i < options.unused_layers && config.layers > 1; ++i) {

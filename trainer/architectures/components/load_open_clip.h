@@ -15,6 +15,7 @@ struct OpenClipLoadOptions {
   std::string what;    // `the text encoder`
   std::string prefix;  // `conditioner.embedders.1.model.`
   bool wants_projection = false;
+  bool keeps_types = false;  // as StateLoadOptions has it
   // Layers at the end of the source that are not run.
   int64_t unused_layers = 0;
 };

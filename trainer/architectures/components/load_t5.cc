@@ -38,6 +38,7 @@ absl::StatusOr<LoadedT5> LoadT5(const ModelSources& sources,
   StateLoadOptions load;
   load.what = place.what;
   load.prefix = prefix;
+  load.keeps_types = sources.keeps_types;
   load.keys = &keys;
   // The decoder of a whole T5 is not used.
   load.may_ignore = {"decoder.*", "lm_head.*"};

@@ -105,6 +105,7 @@ absl::Status LdmLoader::LoadUnet() {
   StateLoadOptions load;
   load.what = "the U-Net";
   load.prefix = kLdmUnetPrefix;
+  load.keeps_types = sources_.keeps_types;
   ASSIGN_OR_RETURN(const StateLoadResult state,
                    LoadState(source_, load, *unet));
   held_.insert(state.loaded.begin(), state.loaded.end());
@@ -121,6 +122,7 @@ absl::Status LdmLoader::LoadText(const LdmTextPlace& place) {
     load.what = place.what;
     load.prefix = place.prefix;
     load.wants_projection = place.has_projection;
+    load.keeps_types = sources_.keeps_types;
     load.unused_layers = is_folder ? 0 : place.unused_layers;
     ASSIGN_OR_RETURN(clip, LoadOpenClip(source_, load));
   } else {
@@ -130,6 +132,7 @@ absl::Status LdmLoader::LoadText(const LdmTextPlace& place) {
     load.wants_projection = place.has_projection;
     ModelSources only_main;
     only_main.main = &source_;
+    only_main.keeps_types = sources_.keeps_types;
     ASSIGN_OR_RETURN(clip, LoadClip(only_main, load));
   }
   RETURN_IF_ERROR(CheckVocabulary(clip, *loaded_.tokenizer));

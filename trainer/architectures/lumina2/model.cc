@@ -99,6 +99,7 @@ absl::Status Loader::LoadTransformer() {
   StateLoadOptions load;
   load.what = "the transformer of Lumina Image 2";
   load.prefix = layout_.prefix;
+  load.keeps_types = sources_.keeps_types;
   if (layout_.is_diffusers) load.keys = &keys;
   load.may_miss = {kUnusedNorm};
   // Other parts of a whole model whose transformer has no prefix.

@@ -126,6 +126,7 @@ absl::StatusOr<LoadedGemma2> LoadGemma2(const ModelSources& sources,
   StateLoadOptions load;
   load.what = place.what;
   load.prefix = found.prefix;
+  load.keeps_types = sources.keeps_types;
   // The language model's output layer, and what all-in-one files add.
   load.may_ignore = {"lm_head.weight", "logit_scale", kEmbeddedTokenizer};
   RETURN_IF_ERROR(LoadState(source, load, *loaded.encoder).status());

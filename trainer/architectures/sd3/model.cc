@@ -104,6 +104,7 @@ absl::Status Loader::LoadTransformer(const MmditPlace& place) {
   StateLoadOptions load;
   load.what = "the transformer";
   load.prefix = place.prefix;
+  load.keeps_types = sources_.keeps_types;
   if (is_diffusers_) {
     ASSIGN_OR_RETURN(mapped, FromDiffusers(main_, place.prefix));
     load.prefix = kMmditPrefix;

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "proto/cc/status_macros.h"
-#include "trainer/checkpoint/sha256.h"
+#include "trainer/checkpoint/mapped_tensor.h"
 #include "trainer/checkpoint/torch_save/unpickler.h"
 #include "trainer/checkpoint/torch_save/zip_archive.h"
 
@@ -239,10 +239,8 @@ absl::StatusOr<Tensor> TorchFile::Read(const std::string& name) const {
   const Place& place = places_.at(storage.key);
   const char* data = file_->bytes().data() + place.begin;
   if (reinterpret_cast<uintptr_t>(data) % item_bytes == 0) {
-    return torch::from_blob(
-        const_cast<char*>(data + tensor.offset * item_bytes), tensor.shape,
-        tensor.strides,
-        [keep_alive = file_](void*) mutable { keep_alive.reset(); }, options);
+    return MapTensor(file_, place.begin + tensor.offset * item_bytes,
+                     tensor.shape, tensor.strides, info.dtype);
   }
   Tensor whole = torch::empty({storage.elements}, options);
   std::memcpy(whole.data_ptr(), data,
@@ -252,7 +250,7 @@ absl::StatusOr<Tensor> TorchFile::Read(const std::string& name) const {
 }
 
 absl::StatusOr<std::string> TorchFile::Digest() const {
-  return Sha256Of(file_->bytes());
+  return file_->Digest();
 }
 
 }  // namespace atelier::trainer

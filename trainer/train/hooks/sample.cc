@@ -273,7 +273,7 @@ absl::StatusOr<Tensor> SampleHook::Decode(const Tensor& latents) {
   const bool waits = training_->latents != nullptr;
   if (waits) MoveModule(vae, training_->device);
   const Tensor image = vae.Decode(latents)[0].cpu();
-  if (waits) MoveModule(vae, torch::kCPU);
+  if (waits) training_->host_weights.Release(vae);
   if (!image.isfinite().all().item<bool>()) {
     return absl::OutOfRangeError("the picture has values that are not finite");
   }
