@@ -84,9 +84,9 @@ MappedFile::~MappedFile() {
 }
 
 absl::StatusOr<std::string> MappedFile::Digest() const {
-  constexpr size_t kPieceBytes = 1 << 20;
+  constexpr size_t kReadBytes = 1 << 20;
   Sha256 digest;
-  std::vector<char> piece(std::min(size_, kPieceBytes));
+  std::vector<char> piece(std::min(size_, kReadBytes));
   size_t done = 0;
   while (done < size_) {
     const ssize_t count =
