@@ -16,6 +16,7 @@
 #include "proto/cc/enum_name.h"
 #include "proto/cc/options_from_toml.h"
 #include "proto/cc/options_schema.h"
+#include "proto/cc/resource_text.h"
 
 namespace atelier {
 namespace {
@@ -79,18 +80,7 @@ std::string JobTable(const v1::JobSpec& spec) {
   if (!labels.empty()) {
     absl::StrAppend(&out, "labels = { ", absl::StrJoin(labels, ", "), " }\n");
   }
-  std::vector<std::string> devices;
-  if (spec.devices().type() != v1::DEVICE_TYPE_UNSPECIFIED) {
-    const std::string type =
-        absl::AsciiStrToLower(EnumName(spec.devices().type()));
-    devices.push_back(absl::StrCat("type = ", QuotedToml(type)));
-  }
-  if (spec.devices().count() != 0) {
-    devices.push_back(absl::StrCat("count = ", spec.devices().count()));
-  }
-  if (!devices.empty()) {
-    absl::StrAppend(&out, "devices = { ", absl::StrJoin(devices, ", "), " }\n");
-  }
+  absl::StrAppend(&out, ResourceToml(spec));
   return out.empty() ? out : absl::StrCat("[job]\n", out);
 }
 

@@ -14,6 +14,7 @@
 #include "proto/cc/error_details.h"
 #include "proto/cc/option_paths.h"
 #include "proto/cc/options_schema.h"
+#include "proto/cc/resource_text.h"
 #include "proto/cc/suggestion.h"
 #include "proto/cc/toml.h"
 
@@ -148,6 +149,10 @@ class JobFileReader {
     }
     if (name == "labels") return ReadLabels(node);
     if (name == "devices") return ReadDevices(node);
+    if (std::find(ResourceKeys().begin(), ResourceKeys().end(), name) !=
+        ResourceKeys().end()) {
+      return ReadResource(name, node);
+    }
     if (name == "name" || name == "architecture") return ReadText(name, node);
     ReadNumber(name, node);
   }
@@ -200,35 +205,27 @@ class JobFileReader {
     }
   }
 
+  // `{ type = "gpu", count = 2 }`, or as the flag has it: `"gpu:2"`.
   void ReadDevices(const toml::node& node) {
     const toml::table* table = node.as_table();
-    if (table == nullptr) {
-      return Fail(node.source().begin, "devices",
-                  "devices must be a table, { type = \"cpu\", count = 1 }");
-    }
+    if (table == nullptr) return ReadResource("devices", node);
     for (const auto& [key, value] : *table) ReadDevice(key, value);
   }
 
   void ReadDevice(const toml::key& key, const toml::node& value) {
-    const auto& where = value.source().begin;
-    if (key.str() == "type") {
-      const auto type =
-          EnumFromName<v1::DeviceType>(value.value_or(std::string()));
-      if (!type.has_value()) {
-        return Fail(where, "devices.type", "type must be \"cpu\" or \"gpu\"");
-      }
-      return spec_.mutable_devices()->set_type(*type);
-    }
-    if (key.str() == "count") {
-      const int64_t count = value.value_or(int64_t{-1});
-      if (count < 1 || count > 1024) {
-        return Fail(where, "devices.count", "count must be from 1 to 1024");
-      }
-      return spec_.mutable_devices()->set_count(static_cast<int32_t>(count));
-    }
-    Fail(key.source().begin, "devices",
-         absl::StrCat("unknown key ", std::string(key.str()),
-                      " in devices; known are type and count"));
+    const std::string name(key.str());
+    const auto text = PlainValue(value);
+    const absl::Status set =
+        SetDeviceKey(name, text.has_value() ? ValueText(*text) : "", &spec_);
+    if (!set.ok())
+      Fail(value.source().begin, absl::StrCat("devices.", name), set.message());
+  }
+
+  void ReadResource(const std::string& name, const toml::node& node) {
+    const auto text = PlainValue(node);
+    const absl::Status set =
+        SetResource(name, text.has_value() ? ValueText(*text) : "", &spec_);
+    if (!set.ok()) Fail(node.source().begin, name, set.message());
   }
 
   std::string file_;
@@ -241,8 +238,9 @@ class JobFileReader {
 
 const std::vector<std::string>& JobKeys() {
   static const auto* const kKeys = new std::vector<std::string>{
-      "name",   "architecture", "max_attempts", "stop_grace_seconds",
-      "labels", "devices"};
+      "name",        "architecture", "max_attempts", "stop_grace_seconds",
+      "labels",      "devices",      "min_vram",     "gpu_model",
+      "host_memory", "time_limit",   "on_time_limit"};
   return *kKeys;
 }
 

@@ -13,6 +13,8 @@
 namespace atelier {
 namespace {
 
+constexpr int64_t kTimeLimitSeconds = int64_t{3650} * 86400;
+
 constexpr size_t kNameLimit = 128;
 constexpr size_t kLabelKeyLimit = 64;
 constexpr size_t kLabelValueLimit = 256;
@@ -53,6 +55,40 @@ void CheckLabels(const v1::JobSpec& spec, std::vector<Violation>* out) {
   }
 }
 
+void CheckResources(const v1::JobSpec& spec, std::vector<Violation>* out) {
+  const v1::DeviceRequest& devices = spec.devices();
+  if (devices.count() < 0) {
+    out->push_back({"devices.count", absl::StrCat("count is ", devices.count(),
+                                                  "; must be at least 1")});
+  }
+  if (devices.min_vram_bytes() < 0 || devices.host_memory_bytes() < 0) {
+    out->push_back({"devices", "min_vram and host_memory cannot be negative"});
+  }
+  const bool is_plain = std::all_of(
+      devices.model().begin(), devices.model().end(),
+      [](char c) { return absl::ascii_isprint(c) && c != '"' && c != '\\'; });
+  if (devices.model().size() > 128 || !is_plain) {
+    out->push_back({"devices.model",
+                    "model has at most 128 printable characters, quotes and "
+                    "backslashes not among them"});
+  }
+  const bool wants_cpu = devices.type() == v1::DEVICE_TYPE_CPU;
+  if (wants_cpu && (devices.min_vram_bytes() > 0 || !devices.model().empty())) {
+    out->push_back({"devices",
+                    "min_vram and model are for GPUs; the job asks "
+                    "for the CPU"});
+  }
+  if (!spec.has_time_limit()) return;
+  const auto& limit = spec.time_limit();
+  if (limit.seconds() < 0 || limit.nanos() < 0 ||
+      limit.seconds() + limit.nanos() == 0 ||
+      limit.seconds() > kTimeLimitSeconds) {
+    out->push_back({"time_limit",
+                    "time_limit must be above zero and at most "
+                    "ten years"});
+  }
+}
+
 void CheckLimits(const v1::JobSpec& spec, std::vector<Violation>* out) {
   if (spec.name().size() > kNameLimit || HasControlCharacter(spec.name())) {
     out->push_back({"name",
@@ -70,11 +106,7 @@ void CheckLimits(const v1::JobSpec& spec, std::vector<Violation>* out) {
     out->push_back(
         {"stop_grace", "stop_grace must be from 0 to 86400 seconds"});
   }
-  if (spec.devices().count() < 0) {
-    out->push_back(
-        {"devices.count", absl::StrCat("count is ", spec.devices().count(),
-                                       "; must be at least 1")});
-  }
+  CheckResources(spec, out);
 }
 
 void CheckTaken(v1::Architecture architecture, const Option& option,

@@ -24,6 +24,7 @@ inline constexpr absl::string_view kJobNotFound = "JOB_NOT_FOUND";
 inline constexpr absl::string_view kAttemptNotFound = "ATTEMPT_NOT_FOUND";
 inline constexpr absl::string_view kArtifactNotFound = "ARTIFACT_NOT_FOUND";
 inline constexpr absl::string_view kTokenNotFound = "TOKEN_NOT_FOUND";
+inline constexpr absl::string_view kDeviceNotFound = "DEVICE_NOT_FOUND";
 // ALREADY_EXISTS.
 inline constexpr absl::string_view kRequestIdReused = "REQUEST_ID_REUSED";
 // FAILED_PRECONDITION.

@@ -102,6 +102,8 @@ struct Job {
   std::vector<Attempt> attempts;
   // How many there are, in lists too.
   int attempt_count = 0;
+  // Of one attempt, as it stands now; infinite: without end.
+  absl::Duration time_limit = absl::InfiniteDuration();
   // Absolute.
   std::string output_dir;
   v1::Progress progress;

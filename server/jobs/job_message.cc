@@ -3,6 +3,11 @@
 #include "absl/strings/str_cat.h"
 
 namespace atelier::server {
+
+v1::WorkerCommand::Kind StopCommand(const Job& job) {
+  return job.cancel_requested ? v1::WorkerCommand::KIND_STOP
+                              : v1::WorkerCommand::KIND_SAVE_AND_STOP;
+}
 namespace {
 
 bool HasCome(absl::Time time) {

@@ -42,6 +42,11 @@ void CheckDevices(const v1::JobSpec& spec, const SpecLimits& limits,
     violations->push_back(
         {"devices.count",
          absl::StrCat("devices.count is ", wanted, "; it must be at least 1")});
+  } else if (limits.why_never != nullptr) {
+    v1::JobSpec resolved = spec;
+    resolved.mutable_devices()->set_type(type);
+    const std::string never = limits.why_never(RequestOf(resolved));
+    if (!never.empty()) violations->push_back({"devices", never});
   } else if (wanted > present) {
     violations->push_back(
         {"devices", absl::StrCat("the job wants ", wanted, " ", EnumName(type),

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 
 #include "atelier/v1/job_spec.pb.h"
+#include "server/jobs/job_request.h"
 
 namespace atelier::server {
 
@@ -18,6 +19,9 @@ struct SpecLimits {
   // What the daemon has of each type; a job that asks for more can never start.
   int cpu_devices = 1;
   int gpu_devices = 0;
+  // Why no devices of the daemon can ever meet a request; empty: some can. In
+  // place of counting them, where it is set.
+  std::function<std::string(const JobRequest&)> why_never;
 };
 
 struct ResolvedSpec {

@@ -22,6 +22,7 @@
 
 #include "atelier/v1/artifact.pb.h"
 #include "atelier/v1/event.pb.h"
+#include "server/jobs/device_drain.h"
 #include "server/jobs/job.h"
 
 namespace atelier::server {
@@ -35,6 +36,8 @@ struct NewJob {
   std::string request_id;
   // SHA-256 of the request as it was sent (RequestBodyHash).
   std::string body_hash;
+  // Jobs of the owner that may wait at a time; 0: any number.
+  int queued_quota = 0;
 };
 
 struct Submission {
@@ -99,6 +102,13 @@ struct DeviceLease {
   AttemptId holder;
 };
 
+// What running jobs hold.
+struct HeldDevices {
+  std::vector<DeviceLease> leases;
+  // Of the machine's memory, what they asked for.
+  int64_t memory_bytes = 0;
+};
+
 // What the scheduler looks at, read at one moment.
 struct QueueSnapshot {
   // PENDING, in order of submission.
@@ -134,7 +144,9 @@ class JobStore {
 
   // Queues a job: PENDING, with its first event. The same owner and request_id
   // with the same body_hash give the job of then.
-  // Errors: ALREADY_EXISTS, REQUEST_ID_REUSED: another body.
+  // Errors: ALREADY_EXISTS, REQUEST_ID_REUSED: another body;
+  // RESOURCE_EXHAUSTED, QUOTA_EXCEEDED; INVALID_ARGUMENT: it waits for a job
+  // that does not exist.
   virtual absl::StatusOr<Submission> SubmitJob(const NewJob& job) = 0;
 
   // The job that an earlier request of this owner with this id made; none where
@@ -213,6 +225,14 @@ class JobStore {
   virtual absl::StatusOr<std::vector<Job>> RunningJobs() const = 0;
 
   virtual absl::StatusOr<QueueSnapshot> ReadQueue() const = 0;
+
+  virtual absl::StatusOr<HeldDevices> ReadHeldDevices() const = 0;
+
+  // Devices out of use. A fault does not take the place of what somebody asked
+  // for.
+  virtual absl::StatusOr<std::vector<DeviceDrain>> ReadDeviceDrains() const = 0;
+  virtual absl::Status DrainDevice(const DeviceDrain& drain) = 0;
+  virtual absl::Status UndrainDevice(const std::string& device) = 0;
 
   virtual absl::StatusOr<std::vector<JobCount>> CountJobs() const = 0;
 

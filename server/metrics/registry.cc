@@ -83,6 +83,7 @@ struct Metrics::Families {
           prometheus::Registry::InsertBehavior::Merge);
   std::shared_ptr<RunningJobs> running = std::make_shared<RunningJobs>();
   std::shared_ptr<JobCounts> counts;
+  std::shared_ptr<DeviceMetrics> devices;
 
   prometheus::Counter& submitted = Counters(Metric::kJobsSubmitted).Add({});
   CounterFamily& finished = Counters(Metric::kJobsFinished);
@@ -198,9 +199,16 @@ void Metrics::SetDraining(bool draining) {
   families_->draining.Set(draining ? 1 : 0);
 }
 
+void Metrics::ShowDevices(std::function<DeviceScrape()> source) {
+  families_->devices = std::make_shared<DeviceMetrics>(std::move(source));
+}
+
 std::vector<std::shared_ptr<prometheus::Collectable>> Metrics::Collectables()
     const {
-  return {families_->registry, families_->running, families_->counts};
+  std::vector<std::shared_ptr<prometheus::Collectable>> all = {
+      families_->registry, families_->running, families_->counts};
+  if (families_->devices != nullptr) all.push_back(families_->devices);
+  return all;
 }
 
 std::string Metrics::Text() const {

@@ -17,6 +17,7 @@
 #include "server/jobs/clock.h"
 #include "server/jobs/event_log.h"
 #include "server/jobs/job_store.h"
+#include "server/metrics/device_metrics.h"
 
 namespace prometheus {
 class Collectable;
@@ -52,6 +53,8 @@ class Metrics : public EventListener {
   void CommitDone(absl::Duration duration);
   void SchedulerPass(absl::Duration duration);
   void SetDraining(bool draining);
+  // GPUs are on the page from then on; before the exporter starts.
+  void ShowDevices(std::function<DeviceScrape()> source);
 
   // Everything, for an exporter; weak there, so it may go first.
   std::vector<std::shared_ptr<prometheus::Collectable>> Collectables() const;

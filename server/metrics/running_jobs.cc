@@ -74,6 +74,8 @@ std::vector<prometheus::MetricFamily> RunningJobs::Collect() const {
        [](const Numbers& n) {
          return static_cast<double>(n.step_done.device_peak_bytes());
        }},
+      {Metric::kSwapWait,
+       [](const Numbers& n) { return n.step_done.swap_wait_seconds(); }},
       {Metric::kLastProgress, [](const Numbers& n) { return n.last_progress; }},
       {Metric::kWorkerMemory,
        [](const Numbers& n) { return n.resident_bytes; }},
@@ -99,7 +101,25 @@ std::vector<prometheus::MetricFamily> RunningJobs::Collect() const {
     }
     families.push_back(std::move(family));
   }
+  families.push_back(CollectParts());
   return families;
+}
+
+prometheus::MetricFamily RunningJobs::CollectParts() const {
+  prometheus::MetricFamily family;
+  family.name = RowOf(Metric::kDevicePartMemory).name;
+  family.help = RowOf(Metric::kDevicePartMemory).help;
+  family.type = prometheus::MetricType::Gauge;
+  for (const auto& [job, numbers] : jobs_) {
+    for (const auto& [part, bytes] : numbers.step_done.device_part_bytes()) {
+      prometheus::ClientMetric point;
+      point.label.push_back({"job", absl::StrCat(job)});
+      point.label.push_back({"part", part});
+      point.gauge.value = static_cast<double>(bytes);
+      family.metric.push_back(std::move(point));
+    }
+  }
+  return family;
 }
 
 }  // namespace atelier::server

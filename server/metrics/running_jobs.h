@@ -33,6 +33,10 @@ class RunningJobs : public prometheus::Collectable {
     bool has_validation = false;
   };
 
+  // Device memory of each job by part.
+  prometheus::MetricFamily CollectParts() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   mutable absl::Mutex mutex_;
   std::map<JobId, Numbers> jobs_ ABSL_GUARDED_BY(mutex_);
 };

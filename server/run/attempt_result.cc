@@ -60,6 +60,14 @@ Verdict FromExitCode(int code) {
           absl::StrCat("the worker ended with exit status ", code)};
 }
 
+Verdict OutOfMemory(const WorkerExit& worker_exit) {
+  return {v1::ATTEMPT_OUTCOME_FAILED, v1::JOB_REASON_OUT_OF_MEMORY_HOST,
+          absl::StrCat("the job used up its ",
+                       GibText(worker_exit.memory_limit_bytes),
+                       " of host memory and was ended by the kernel; ask for "
+                       "more with --host-memory")};
+}
+
 Verdict FromSignal(int signal, bool asked_to_stop) {
   std::string text = absl::StrCat("the worker was ended by signal ", signal,
                                   " (", strsignal(signal), ")");
@@ -97,16 +105,37 @@ Verdict Judge(const AttemptEvidence& evidence) {
   if (evidence.lease_expired)
     return {v1::ATTEMPT_OUTCOME_LOST, v1::JOB_REASON_LEASE_EXPIRED,
             "nothing was heard of the worker for longer than its lease"};
+  if (status.signal == SIGKILL && evidence.exit.memory_kills > 0)
+    return OutOfMemory(evidence.exit);
   if (status.signal) return FromSignal(*status.signal, evidence.asked_to_stop);
   if (status.code == kExitStopped) return Stopped(evidence.asked_to_stop);
   if (status.code == 0) return Succeeded();
   return status.code ? FromExitCode(*status.code) : Lost(evidence);
 }
 
+// What its own fault it was; a sick GPU makes workers fail in any way.
+bool FailedByItself(const AttemptEvidence& evidence, const Verdict& verdict) {
+  return evidence.stop_reason != v1::JOB_REASON_GPU_UNHEALTHY &&
+         verdict.outcome == v1::ATTEMPT_OUTCOME_FAILED &&
+         evidence.done.has_value();
+}
+
+Verdict WithStop(const AttemptEvidence& evidence, Verdict verdict) {
+  const bool counts = evidence.stop_reason != v1::JOB_REASON_UNSPECIFIED &&
+                      !evidence.asked_to_stop &&
+                      verdict.outcome != v1::ATTEMPT_OUTCOME_SUCCEEDED &&
+                      !FailedByItself(evidence, verdict);
+  if (!counts) return verdict;
+  return {evidence.stop_reason == v1::JOB_REASON_TIME_LIMIT
+              ? v1::ATTEMPT_OUTCOME_TIMED_OUT
+              : v1::ATTEMPT_OUTCOME_PREEMPTED,
+          evidence.stop_reason, evidence.stop_message};
+}
+
 }  // namespace
 
 AttemptResult DescribeEnd(const AttemptEvidence& evidence) {
-  Verdict verdict = Judge(evidence);
+  Verdict verdict = WithStop(evidence, Judge(evidence));
   AttemptResult result;
   result.id = evidence.id;
   result.outcome = verdict.outcome;

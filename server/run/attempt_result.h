@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "atelier/v1/event.pb.h"
 #include "server/jobs/job.h"
@@ -16,6 +17,11 @@ struct AttemptEvidence {
   std::optional<v1::DoneEvent> done;
   // The job was being cancelled.
   bool asked_to_stop = false;
+  // Why it was being stopped otherwise, as its state said; UNSPECIFIED: it was
+  // not. TIME_LIMIT ends it as TIMED_OUT, all others as PREEMPTED: it goes on
+  // from its last state.
+  v1::JobReason stop_reason = v1::JOB_REASON_UNSPECIFIED;
+  std::string stop_message;
   // It was ended because nothing was heard of it.
   bool lease_expired = false;
 };

@@ -19,6 +19,8 @@ struct LaunchRequest {
   std::string token;
   // Added to the worker's environment, over the daemon's own.
   std::map<std::string, std::string> environment;
+  // Of the machine's memory; 0: without limit. Held to where that is possible.
+  int64_t memory_limit_bytes = 0;
 };
 
 // How an attempt ended. With an empty status nobody knows: machine or shim
@@ -27,6 +29,10 @@ struct WorkerExit {
   ExitStatus status;
   bool never_started = false;
   int64_t max_rss_bytes = 0;
+  // Processes that the kernel ended because the attempt had used up its memory,
+  // and its limit then.
+  int64_t memory_kills = 0;
+  int64_t memory_limit_bytes = 0;
   // Last lines that the worker printed.
   std::string last_log;
 };

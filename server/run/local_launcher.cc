@@ -38,6 +38,7 @@ void SendSignal(int pidfd, int signal) {
 LocalLauncher::LocalLauncher(LocalLauncherOptions options, ExitCallback on_exit)
     : options_(std::move(options)),
       on_exit_(std::move(on_exit)),
+      groups_(ControlGroups::Open(options_.cgroup)),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   epoll_event event = {};
@@ -94,6 +95,10 @@ absl::Status LocalLauncher::Start(const LaunchRequest& request) {
   spawn.command = Command(request.attempt);
   spawn.environment = request.environment;
   spawn.environment[kRunDirVariable] = folder.path();
+  if (groups_.is_used()) {
+    ASSIGN_OR_RETURN(spawn.environment[kGroupVariable],
+                     groups_.Make(request.attempt, request.memory_limit_bytes));
+  }
   ASSIGN_OR_RETURN(pid_t shim, Spawn(spawn));
   // Still our child and not waited for: the pid cannot have come back.
   int pidfd = static_cast<int>(syscall(SYS_pidfd_open, shim, 0));
@@ -177,6 +182,7 @@ absl::Status LocalLauncher::Kill(const AttemptId& attempt) {
       SendSignal(it->second.pidfd, SIGUSR1);
     }
   }
+  groups_.Kill(attempt);
   // The shim is spared: it writes down how the worker ended.
   if (!KillProcessTree(Folder(attempt).path(), shim))
     return absl::DeadlineExceededError(
@@ -248,9 +254,14 @@ WorkerExit LocalLauncher::Outcome(const AttemptId& attempt) const {
 
 void LocalLauncher::Finish(const AttemptId& attempt, WorkerExit worker_exit) {
   AttemptFolder folder = Folder(attempt);
+  groups_.Kill(attempt);
+  const GroupFacts facts = groups_.ReadFacts(attempt);
+  worker_exit.memory_kills = facts.memory_kills;
+  worker_exit.memory_limit_bytes = facts.limit_bytes;
   if (!KillProcessTree(folder.path()))
     spdlog::error("job {} attempt {}: some of its processes do not end",
                   attempt.job, attempt.number);
+  groups_.Remove(attempt);
   worker_exit.last_log = folder.LastLog(kLastLogBytes);
   on_exit_(attempt, worker_exit);
 }

@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 
 #include "server/run/attempt_folder.h"
+#include "server/run/control_group.h"
 #include "server/run/launcher.h"
 
 namespace atelier::server {
@@ -29,6 +30,8 @@ struct LocalLauncherOptions {
   std::string trainer_program;
   // Where workers reach the daemon.
   std::string worker_socket;
+  // As ControlGroups::Open takes it.
+  std::string cgroup = "off";
 };
 
 class LocalLauncher : public Launcher {
@@ -67,6 +70,7 @@ class LocalLauncher : public Launcher {
 
   const LocalLauncherOptions options_;
   const ExitCallback on_exit_;
+  const ControlGroups groups_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
 

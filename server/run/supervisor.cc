@@ -10,6 +10,7 @@
 #include "spdlog/spdlog.h"
 
 #include "proto/cc/status_macros.h"
+#include "server/jobs/job_message.h"
 #include "server/run/attempt_result.h"
 #include "server/run/journal.h"
 
@@ -102,7 +103,8 @@ absl::Status Supervisor::Start(const AttemptToStart& start) {
     running_[id] = {};
   }
   absl::Status started =
-      launcher_.Start({id, start.token, WorkerEnvironment(start.attempt)});
+      launcher_.Start({id, start.token, WorkerEnvironment(start.attempt),
+                       start.job.spec.devices().host_memory_bytes()});
   if (!started.ok()) {
     absl::MutexLock lock(&mutex_);
     running_.erase(id);
@@ -110,6 +112,7 @@ absl::Status Supervisor::Start(const AttemptToStart& start) {
   }
   spdlog::info("job {} attempt {}: started on {}", id.job, id.number,
                absl::StrJoin(start.attempt.devices, ","));
+  WatchTime(start.job);
   // The run folder tells the same; a daemon that finds no record looks there.
   absl::Status recorded = store_.RecordSpawn({id, launcher_.Shim(id), {}});
   if (!recorded.ok())
@@ -134,12 +137,29 @@ absl::Status Supervisor::Adopt(const Job& job) {
   RETURN_IF_ERROR(launcher_.Adopt(id));
   spdlog::info("job {} attempt {}: taken over", id.job, id.number);
   if (hooks_.adopted) hooks_.adopted();
+  WatchTime(job);
   if (job.state == v1::JOB_STATE_STOPPING)
     Post(absl::ZeroDuration(), [this, id] { BeginStop(id.job); });
   PostFor(id, options_.adopt_grace, [this, id] {
     if (!registry_.HasBeenConnected(id)) ExpireLease(id);
   });
   return absl::OkStatus();
+}
+
+void Supervisor::WatchTime(const Job& job) {
+  if (job.time_limit == absl::InfiniteDuration()) return;
+  const Attempt& attempt = job.attempts.back();
+  StateChange stop = {
+      job.id, v1::JOB_STATE_STOPPING, v1::JOB_REASON_TIME_LIMIT,
+      absl::StrCat("its time limit of ", absl::FormatDuration(job.time_limit),
+                   " is over")};
+  PostFor(attempt.id, attempt.start_time + job.time_limit - clock_.Now(),
+          [this, stop = std::move(stop)] {
+            // One that stops for another reason goes on doing so.
+            const absl::StatusOr<Job> now = store_.ReadJob(stop.job);
+            if (now.ok() && now->state != v1::JOB_STATE_STOPPING)
+              store_.ChangeState(stop).IgnoreError();
+          });
 }
 
 void Supervisor::ExpireLease(const AttemptId& attempt) {
@@ -186,7 +206,7 @@ void Supervisor::BeginStop(JobId job_id) {
     it->second.is_stopping = true;
   }
   // A worker that is not connected is told when it is.
-  registry_.SendCommand(id, v1::WorkerCommand::KIND_STOP);
+  registry_.SendCommand(id, StopCommand(*job));
   absl::Duration grace = StopGrace(job->spec, options_.stop_grace);
   PostFor(id, grace, [this, id] {
     spdlog::warn("job {} attempt {}: does not stop; sending SIGTERM", id.job,
@@ -262,6 +282,10 @@ absl::Status Supervisor::Report(const AttemptId& attempt,
   evidence.exit = worker_exit;
   evidence.asked_to_stop =
       job.state == v1::JOB_STATE_STOPPING && job.cancel_requested;
+  if (job.state == v1::JOB_STATE_STOPPING && !job.cancel_requested) {
+    evidence.stop_reason = job.reason;
+    evidence.stop_message = job.message;
+  }
   {
     absl::MutexLock lock(&mutex_);
     evidence.lease_expired = running_[attempt].lease_expired;

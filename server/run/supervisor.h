@@ -82,6 +82,8 @@ class Supervisor : public EventListener {
                std::function<void()> task);
   bool IsRunning(const AttemptId& attempt) const;
   absl::Status Adopt(const Job& job);
+  // Stops the attempt when its job's time limit is over.
+  void WatchTime(const Job& job);
   void RecordWorker(const AttemptId& attempt);
   void BeginStop(JobId job);
   void EndAtOnce(const AttemptId& attempt);

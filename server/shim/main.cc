@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 
@@ -52,6 +53,17 @@ bool OpenLog() {
   return moved;
 }
 
+// Into the control group that the daemon made for the worker, where it did.
+void EnterGroup() {
+  const char* path = getenv("ATELIER_CGROUP_PROCS");
+  if (path == nullptr) return;
+  int procs = open(path, O_WRONLY | O_CLOEXEC);
+  if (procs < 0 || write(procs, "0", 1) != 1)
+    fprintf(stderr, "atelier-shim: cannot enter %s: %s\n", path,
+            strerror(errno));
+  if (procs >= 0) close(procs);
+}
+
 [[noreturn]] void RunWorker(int go, char** command) {
   setpgid(0, 0);
   sigset_t none;
@@ -60,6 +72,7 @@ bool OpenLog() {
   char byte;
   // Without worker.json nobody could find this process again: do not start.
   if (read(go, &byte, 1) != 1) _exit(kExitInternal);
+  EnterGroup();
   execv(command[0], command);
   fprintf(stderr, "atelier-shim: cannot execute %s: %s\n", command[0],
           strerror(errno));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proto/cc/status_macros.h"
+#include "server/store/device_drains.h"
 #include "server/store/job_changes.h"
 #include "server/store/job_lists.h"
 #include "server/store/job_rows.h"
@@ -35,7 +36,7 @@ absl::StatusOr<Submission> SqliteJobStore::SubmitJob(const NewJob& job) {
 absl::StatusOr<std::optional<Job>> SqliteJobStore::FindSubmission(
     const std::string& owner, const std::string& request_id,
     const std::string& body_hash) const {
-  const NewJob request = {v1::JobSpec(), owner, request_id, body_hash};
+  const NewJob request = {v1::JobSpec(), owner, request_id, body_hash, 0};
   return readers_.Read(
       "cannot look for an earlier request",
       [&](Connection& connection) -> absl::StatusOr<std::optional<Job>> {
@@ -130,6 +131,38 @@ absl::StatusOr<QueueSnapshot> SqliteJobStore::ReadQueue() const {
         return QueueSnapshot{ReadWaiting(connection), ReadLeases(connection),
                              ReadReservedMemory(connection)};
       });
+}
+
+absl::StatusOr<HeldDevices> SqliteJobStore::ReadHeldDevices() const {
+  using Held = absl::StatusOr<HeldDevices>;
+  return readers_.Read("cannot read what jobs hold",
+                       [](Connection& connection) -> Held {
+                         return HeldDevices{ReadLeases(connection),
+                                            ReadReservedMemory(connection)};
+                       });
+}
+
+absl::StatusOr<std::vector<DeviceDrain>> SqliteJobStore::ReadDeviceDrains()
+    const {
+  using Drains = absl::StatusOr<std::vector<DeviceDrain>>;
+  return readers_.Read("cannot read drained devices",
+                       [](Connection& connection) -> Drains {
+                         return server::ReadDeviceDrains(connection);
+                       });
+}
+
+absl::Status SqliteJobStore::DrainDevice(const DeviceDrain& drain) {
+  return writer_.Run([&](WriteTransaction& transaction) {
+    WriteDeviceDrain(transaction.connection(), drain);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status SqliteJobStore::UndrainDevice(const std::string& device) {
+  return writer_.Run([&](WriteTransaction& transaction) {
+    DeleteDeviceDrain(transaction.connection(), device);
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<std::vector<JobCount>> SqliteJobStore::CountJobs() const {

@@ -39,6 +39,10 @@ class SqliteJobStore : public JobStore {
   absl::StatusOr<Job> FinishAttempt(const AttemptEnd& end) override;
   absl::StatusOr<std::vector<Job>> RunningJobs() const override;
   absl::StatusOr<QueueSnapshot> ReadQueue() const override;
+  absl::StatusOr<HeldDevices> ReadHeldDevices() const override;
+  absl::StatusOr<std::vector<DeviceDrain>> ReadDeviceDrains() const override;
+  absl::Status DrainDevice(const DeviceDrain& drain) override;
+  absl::Status UndrainDevice(const std::string& device) override;
   absl::StatusOr<std::vector<JobCount>> CountJobs() const override;
   absl::StatusOr<ArtifactPage> ListArtifacts(
       const ArtifactQuery& query) const override;

@@ -45,6 +45,12 @@ TEST(JobFileTest, WhatIsWrittenReadsBackEqual) {
   (*spec.mutable_labels())["a key"] = "a\nvalue";
   spec.mutable_devices()->set_type(v1::DEVICE_TYPE_GPU);
   spec.mutable_devices()->set_count(4);
+  spec.mutable_devices()->set_min_vram_bytes(int64_t{24} << 30);
+  spec.mutable_devices()->set_host_memory_bytes(1000001);
+  spec.mutable_devices()->set_model("A100 80GB");
+  spec.mutable_time_limit()->set_seconds(86400);
+  spec.mutable_time_limit()->set_nanos(500000000);
+  spec.set_on_time_limit(v1::TIME_LIMIT_ACTION_REQUEUE);
   spec.mutable_training()->mutable_optimizer()->set_learning_rate(0.1 + 0.2);
   const std::string text = JobSpecToToml(spec);
   const auto back = JobSpecFromToml(text, "job.toml", "/");

@@ -61,6 +61,28 @@ devices = { type = "cpu", count = 2 }
   EXPECT_EQ(spec.devices().count(), 2);
 }
 
+TEST(OptionsFromTomlTest, ResourcesAreReadWithTheirUnits) {
+  const v1::JobSpec spec = Read(R"(
+[job]
+devices = { type = "gpu", count = 2, min_vram = "24G", model = "a100" }
+host_memory = "1.5G"
+time_limit = "1h30m"
+on_time_limit = "requeue"
+)");
+  EXPECT_EQ(spec.devices().count(), 2);
+  EXPECT_EQ(spec.devices().min_vram_bytes(), int64_t{24} << 30);
+  EXPECT_EQ(spec.devices().model(), "a100");
+  EXPECT_EQ(spec.devices().host_memory_bytes(), int64_t{3} << 29);
+  EXPECT_EQ(spec.time_limit().seconds(), 5400);
+  EXPECT_EQ(spec.on_time_limit(), v1::TIME_LIMIT_ACTION_REQUEUE);
+  // As the flags have it.
+  const v1::JobSpec flat =
+      Read("[job]\ndevices = \"gpu:2\"\nmin_vram = \"8GiB\"\n");
+  EXPECT_EQ(flat.devices().type(), v1::DEVICE_TYPE_GPU);
+  EXPECT_EQ(flat.devices().count(), 2);
+  EXPECT_EQ(flat.devices().min_vram_bytes(), int64_t{8} << 30);
+}
+
 TEST(OptionsFromTomlTest, JobKeysMayStandOnTop) {
   EXPECT_EQ(Read("architecture = \"sd1\"").architecture(),
             v1::ARCHITECTURE_SD1);

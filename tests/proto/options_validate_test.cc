@@ -247,6 +247,24 @@ TEST(OptionsValidateTest, JobsOwnFieldsAreChecked) {
                                       "devices.count", "labels", "labels.key"));
 }
 
+TEST(OptionsValidateTest, ResourcesAreChecked) {
+  v1::JobSpec spec;
+  *spec.mutable_training() = ConfigWith({});
+  spec.set_architecture(v1::ARCHITECTURE_SD1);
+  spec.mutable_devices()->set_type(v1::DEVICE_TYPE_GPU);
+  spec.mutable_devices()->set_model("a100");
+  spec.mutable_time_limit()->set_nanos(1);
+  EXPECT_THAT(ValidateJobSpec(spec), IsEmpty());
+  spec.mutable_time_limit()->set_nanos(0);
+  EXPECT_THAT(Fields(ValidateJobSpec(spec)), ElementsAre("time_limit"));
+  spec.clear_time_limit();
+  spec.mutable_devices()->set_model("a\"100");
+  EXPECT_THAT(Fields(ValidateJobSpec(spec)), ElementsAre("devices.model"));
+  spec.mutable_devices()->set_model("a100");
+  spec.mutable_devices()->set_type(v1::DEVICE_TYPE_CPU);
+  EXPECT_THAT(Fields(ValidateJobSpec(spec)), ElementsAre("devices"));
+}
+
 TEST(OptionsValidateTest, OptionWithoutEffectIsSaid) {
   const auto warnings = OptionWarnings(
       v1::ARCHITECTURE_SD1,

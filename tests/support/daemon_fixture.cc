@@ -85,6 +85,7 @@ void DaemonFixture::Connect() {
   auto channel = FreshChannel(state_dir() + "/atelier.sock");
   jobs_ = v1::JobService::NewStub(channel);
   server_ = v1::ServerService::NewStub(channel);
+  devices_ = v1::DeviceService::NewStub(channel);
   workers_ =
       v1::WorkerService::NewStub(FreshChannel(state_dir() + "/worker.sock"));
 }
@@ -123,6 +124,37 @@ int64_t DaemonFixture::Submit(const Labels& labels, int max_attempts) {
   grpc::Status status = jobs_->SubmitJob(Deadline().get(), request, &response);
   EXPECT_TRUE(status.ok()) << status.error_message();
   return response.job().id();
+}
+
+int64_t DaemonFixture::SubmitSpec(const v1::JobSpec& spec) {
+  v1::SubmitJobRequest request;
+  *request.mutable_spec() = spec;
+  v1::SubmitJobResponse response;
+  grpc::Status status = jobs_->SubmitJob(Deadline().get(), request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return response.job().id();
+}
+
+grpc::Status DaemonFixture::TrySubmit(const v1::JobSpec& spec) {
+  v1::SubmitJobRequest request;
+  *request.mutable_spec() = spec;
+  v1::SubmitJobResponse response;
+  return jobs_->SubmitJob(Deadline().get(), request, &response);
+}
+
+v1::ListDevicesResponse DaemonFixture::ListDevices() {
+  v1::ListDevicesResponse response;
+  grpc::Status status = devices_->ListDevices(Deadline().get(), {}, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return response;
+}
+
+grpc::Status DaemonFixture::DrainDevice(const std::string& id, bool drained) {
+  v1::DrainDeviceRequest request;
+  request.set_id(id);
+  request.set_drained(drained);
+  v1::DrainDeviceResponse response;
+  return devices_->DrainDevice(Deadline().get(), request, &response);
 }
 
 v1::Job DaemonFixture::ReadJob(int64_t id) {

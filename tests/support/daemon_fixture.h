@@ -13,6 +13,7 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 
+#include "atelier/v1/device.grpc.pb.h"
 #include "atelier/v1/job.grpc.pb.h"
 #include "atelier/v1/server.grpc.pb.h"
 #include "atelier/v1/worker.grpc.pb.h"
@@ -42,6 +43,13 @@ class DaemonFixture : public ::testing::Test {
   v1::JobSpec Spec(const Labels& labels) const;
   int64_t Submit(const Labels& labels, int max_attempts = 3);
 
+  int64_t SubmitSpec(const v1::JobSpec& spec);
+  // What the daemon answers.
+  grpc::Status TrySubmit(const v1::JobSpec& spec);
+
+  v1::ListDevicesResponse ListDevices();
+  grpc::Status DrainDevice(const std::string& id, bool drained);
+
   v1::Job ReadJob(int64_t id);
   // Watches from `after` on until `until` holds for an event, or the stream
   // ends; returns all events.
@@ -67,6 +75,7 @@ class DaemonFixture : public ::testing::Test {
   std::unique_ptr<v1::JobService::Stub> jobs_;
   std::unique_ptr<v1::ServerService::Stub> server_;
   std::unique_ptr<v1::WorkerService::Stub> workers_;
+  std::unique_ptr<v1::DeviceService::Stub> devices_;
 
  private:
   void Connect();

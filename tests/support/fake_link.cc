@@ -130,7 +130,8 @@ void FakeLink::Take(const v1::AttachResponse& response) {
   v1::WorkerCommand::Kind command = response.has_welcome()
                                         ? response.welcome().command().kind()
                                         : response.command().kind();
-  if (command == v1::WorkerCommand::KIND_STOP) stop_ = true;
+  if (command == v1::WorkerCommand::KIND_SAVE_AND_STOP) state_ = true;
+  if (command == v1::WorkerCommand::KIND_STOP || state_) stop_ = true;
   absl::MutexLock lock(&mutex_);
   if (response.has_ack()) acknowledged_ = response.ack().sequence();
   if (!response.has_welcome()) return;

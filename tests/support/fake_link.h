@@ -41,6 +41,8 @@ class FakeLink {
   bool AwaitAcknowledged(absl::Duration limit);
 
   bool is_stop_requested() const { return stop_; }
+  // It is to save its state before.
+  bool is_state_requested() const { return state_; }
 
  private:
   using Stream =
@@ -55,6 +57,7 @@ class FakeLink {
   const FakeFlags flags_;
   int journal_ = -1;
   std::atomic<bool> stop_{false};
+  std::atomic<bool> state_{false};
   absl::Mutex mutex_;
   std::vector<v1::Event> events_ ABSL_GUARDED_BY(mutex_);
   v1::WorkerWelcome welcome_ ABSL_GUARDED_BY(mutex_);

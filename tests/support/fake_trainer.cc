@@ -11,9 +11,11 @@
 //   child=1        starts a child in a session of its own that ignores SIGTERM,
 //                  and writes its pid to PATH/child
 //   files=1        writes what file descriptors it was given to PATH/files
+//   devices=1      writes what devices it may see to PATH/devices.ATTEMPT
 //   print=TEXT     prints TEXT and a line for every step
 //
-// It keeps the number of steps done in the output folder and continues there in
+// Asked to save its state, it makes PATH/saved.ATTEMPT. It keeps the number of
+// steps done in the output folder and continues there in
 // later attempts.
 #include <openssl/sha.h>
 #include <signal.h>
@@ -85,7 +87,7 @@ class FakeRun {
       if (script_.Number("pause") == step_ + 1) Pause();
       if (script_.Number("crash") == step_ + 1 && attempt_ == 1)
         kill(getpid(), SIGKILL);
-      if (MustStop()) return Finish("stopped", "", kExitStopped);
+      if (MustStop()) return Stop();
       Step(steps);
     }
     int code = static_cast<int>(script_.Number("exit"));
@@ -100,11 +102,22 @@ class FakeRun {
            script_.Text("deaf").empty();
   }
 
+  int Stop() {
+    if (link_.is_state_requested())
+      WriteText(script_.File(absl::StrCat("saved.", attempt_)), "");
+    return Finish("stopped", "", kExitStopped);
+  }
+
   void Begin() {
     if (!script_.Text("deaf").empty()) signal(SIGTERM, SIG_IGN);
     if (!script_.Text("child").empty()) StartChild();
     if (!script_.Text("files").empty())
       WriteText(script_.File("files"), files_);
+    if (!script_.Text("devices").empty()) {
+      const char* visible = getenv("CUDA_VISIBLE_DEVICES");
+      WriteText(script_.File(absl::StrCat("devices.", attempt_)),
+                absl::StrCat(visible == nullptr ? "all" : visible, "\n"));
+    }
     if (!script_.Text("print").empty()) Print(script_.Text("print"));
     v1::Event event;
     event.set_step(step_);

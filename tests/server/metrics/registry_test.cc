@@ -42,6 +42,11 @@ TEST_F(MetricsTest, SeriesOfAJobVanishAtItsEnd) {
   EXPECT_THAT(metrics_.Text(), HasSubstr("atelier_training_step{job=\"1\"} 3"));
   EXPECT_THAT(metrics_.Text(),
               HasSubstr("atelier_training_loss{job=\"1\"} 0.5"));
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("atelier_worker_device_part_memory_bytes{job=\"1\","
+                        "part=\"weights\"} 4096"));
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("atelier_training_swap_wait_seconds{job=\"1\"} 0.125"));
   EXPECT_THAT(
       metrics_.Text(),
       HasSubstr("atelier_worker_resident_memory_bytes{job=\"1\"} 4096"));

@@ -51,6 +51,49 @@ TEST(AttemptResultTest, ExitStatusZeroIsSuccess) {
   EXPECT_EQ(DescribeEnd(Ended(0)).outcome, v1::ATTEMPT_OUTCOME_SUCCEEDED);
 }
 
+AttemptEvidence StoppedFor(v1::JobReason reason, int code) {
+  AttemptEvidence evidence = Ended(code);
+  evidence.stop_reason = reason;
+  evidence.stop_message = "why";
+  return evidence;
+}
+
+TEST(AttemptResultTest, WorkerThatStopsToGoOnWasPreempted) {
+  for (const int code : {85, 70}) {
+    const AttemptResult result =
+        DescribeEnd(StoppedFor(v1::JOB_REASON_GPU_UNHEALTHY, code));
+    EXPECT_EQ(result.outcome, v1::ATTEMPT_OUTCOME_PREEMPTED) << code;
+    EXPECT_EQ(result.reason, v1::JOB_REASON_GPU_UNHEALTHY);
+    EXPECT_EQ(result.message, "why");
+  }
+}
+
+TEST(AttemptResultTest, OverTheTimeLimitIsTimedOutUnlessItWasDone) {
+  EXPECT_EQ(DescribeEnd(StoppedFor(v1::JOB_REASON_TIME_LIMIT, 85)).outcome,
+            v1::ATTEMPT_OUTCOME_TIMED_OUT);
+  EXPECT_EQ(DescribeEnd(StoppedFor(v1::JOB_REASON_TIME_LIMIT, 0)).outcome,
+            v1::ATTEMPT_OUTCOME_SUCCEEDED);
+}
+
+TEST(AttemptResultTest, OwnFailureWhileStoppingStaysOne) {
+  AttemptEvidence evidence = StoppedFor(v1::JOB_REASON_PREEMPTED, 78);
+  evidence.done = Said("failed", "LOSS_NOT_FINITE", "loss is nan");
+  EXPECT_EQ(DescribeEnd(evidence).reason, v1::JOB_REASON_LOSS_NOT_FINITE);
+  // A sick GPU makes it fail in any way.
+  evidence.stop_reason = v1::JOB_REASON_GPU_UNHEALTHY;
+  EXPECT_EQ(DescribeEnd(evidence).outcome, v1::ATTEMPT_OUTCOME_PREEMPTED);
+}
+
+TEST(AttemptResultTest, KernelsWordOnMemoryExplainsTheSignal) {
+  AttemptEvidence evidence;
+  evidence.exit.status.signal = SIGKILL;
+  evidence.exit.memory_kills = 1;
+  evidence.exit.memory_limit_bytes = int64_t{3} << 30;
+  const AttemptResult result = DescribeEnd(evidence);
+  EXPECT_EQ(result.reason, v1::JOB_REASON_OUT_OF_MEMORY_HOST);
+  EXPECT_THAT(result.message, HasSubstr("used up its 3.0 GiB"));
+}
+
 TEST(AttemptResultTest, LastWordsAreTheBetterSource) {
   AttemptEvidence evidence = Ended(70);
   evidence.done = Said("failed", "LOSS_NOT_FINITE", "loss is nan at step 3");
