@@ -2,6 +2,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/detail/PrivateUse1HooksInterface.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <torch/csrc/utils/device_lazy_init.h>
 
 #include <algorithm>
@@ -17,26 +18,25 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 
-// Everything that is counted.
-struct Record {
-  int64_t live_bytes = 0;
-  int64_t peak_bytes = 0;
-  std::map<const char*, size_t> pinned;  // by first byte
-  std::vector<FakeSync> syncs;
-  std::vector<FakeTransfer> transfers;
-  std::string label;
-};
-
-Record& TheRecord() {
-  static auto* const record = new Record;
-  return *record;
-}
-
 void AddLiveBytes(int64_t bytes) {
   const std::lock_guard lock(FakeMutex());
-  Record& record = TheRecord();
+  FakeRecord& record = TheFakeRecord();
   record.live_bytes += bytes;
   record.peak_bytes = std::max(record.peak_bytes, record.live_bytes);
+}
+
+void CheckLimit(int64_t bytes) {
+  const std::lock_guard lock(FakeMutex());
+  FakeRecord& record = TheFakeRecord();
+  if (record.limit_bytes == 0 ||
+      record.live_bytes + bytes <= record.limit_bytes) {
+    return;
+  }
+  ++record.refusals;
+  TORCH_CHECK_WITH(
+      OutOfMemoryError, false, "fake out of memory. Tried to allocate ", bytes,
+      " bytes. The device has a total capacity of ", record.limit_bytes,
+      " bytes of which ", record.limit_bytes - record.live_bytes, " are free.");
 }
 
 void* AllocateHost(size_t bytes) {
@@ -62,14 +62,35 @@ void FreeDeviceBlock(void* context) {
   delete block;
 }
 
-class DeviceAllocator : public c10::Allocator {
+class DeviceAllocator : public c10::DeviceAllocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
+    CheckLimit(static_cast<int64_t>(bytes));
     auto* const block = new DeviceBlock;
     block->memory = AllocateHost(bytes);
     block->bytes = static_cast<int64_t>(bytes);
     AddLiveBytes(block->bytes);
     return {block->memory, block, FreeDeviceBlock, TheFakeDevice()};
+  }
+  bool initialized() override { return true; }
+  void emptyCache(c10::MempoolId_t) override {
+    const std::lock_guard lock(FakeMutex());
+    FinishFakeStreams();
+    ++TheFakeRecord().emptied;
+  }
+  void recordStream(const c10::DataPtr&, c10::Stream) override {}
+  c10::CachingDeviceAllocator::DeviceStats getDeviceStats(
+      c10::DeviceIndex) override {
+    const std::lock_guard lock(FakeMutex());
+    c10::CachingDeviceAllocator::DeviceStats stats;
+    stats.allocated_bytes[0].current = TheFakeRecord().live_bytes;
+    stats.allocated_bytes[0].peak = TheFakeRecord().peak_bytes;
+    stats.reserved_bytes[0].current = TheFakeRecord().live_bytes;
+    return stats;
+  }
+  void resetAccumulatedStats(c10::DeviceIndex) override {}
+  void resetPeakStats(c10::DeviceIndex) override {
+    FakeAccelerator::ResetPeak();
   }
   void copy_data(void* to, const void* from, size_t bytes) const override {
     std::memcpy(to, from, bytes);
@@ -78,7 +99,7 @@ class DeviceAllocator : public c10::Allocator {
 
 void FreePinned(void* memory) {
   const std::lock_guard lock(FakeMutex());
-  TheRecord().pinned.erase(static_cast<const char*>(memory));
+  TheFakeRecord().pinned.erase(static_cast<const char*>(memory));
   std::free(memory);
 }
 
@@ -88,7 +109,7 @@ class PinnedAllocator : public c10::Allocator {
     void* const memory = AllocateHost(bytes);
     if (memory != nullptr) {
       const std::lock_guard lock(FakeMutex());
-      TheRecord().pinned[static_cast<const char*>(memory)] = bytes;
+      TheFakeRecord().pinned[static_cast<const char*>(memory)] = bytes;
     }
     return {memory, memory, FreePinned, c10::Device(c10::kCPU)};
   }
@@ -153,7 +174,7 @@ c10::Allocator* FakePinnedAllocator() {
 
 bool IsFakePinned(const void* data) {
   const std::lock_guard lock(FakeMutex());
-  const auto& pinned = TheRecord().pinned;
+  const auto& pinned = TheFakeRecord().pinned;
   const auto* const byte = static_cast<const char*>(data);
   auto after = pinned.upper_bound(byte);
   if (after == pinned.begin()) return false;
@@ -162,23 +183,13 @@ bool IsFakePinned(const void* data) {
 }
 
 c10::DataPtr AdoptAsDeviceMemory(const Tensor& host) {
+  CheckLimit(static_cast<int64_t>(host.storage().nbytes()));
   auto* const block = new DeviceBlock;
   block->adopted = host;
   block->bytes = static_cast<int64_t>(host.storage().nbytes());
   AddLiveBytes(block->bytes);
   return {const_cast<void*>(host.storage().data()), block, FreeDeviceBlock,
           TheFakeDevice()};
-}
-
-void RecordSync(const std::string& what) {
-  const std::lock_guard lock(FakeMutex());
-  TheRecord().syncs.push_back({what, TheRecord().label});
-}
-
-void RecordTransfer(FakeTransfer transfer) {
-  const std::lock_guard lock(FakeMutex());
-  transfer.label = TheRecord().label;
-  TheRecord().transfers.push_back(std::move(transfer));
 }
 
 torch::Device FakeAccelerator::Device() {
@@ -188,74 +199,6 @@ torch::Device FakeAccelerator::Device() {
   }();
   (void)registered;
   return TheFakeDevice();
-}
-
-int64_t FakeAccelerator::live_bytes() {
-  const std::lock_guard lock(FakeMutex());
-  return TheRecord().live_bytes;
-}
-
-int64_t FakeAccelerator::peak_bytes() {
-  const std::lock_guard lock(FakeMutex());
-  return TheRecord().peak_bytes;
-}
-
-void FakeAccelerator::ResetPeak() {
-  const std::lock_guard lock(FakeMutex());
-  TheRecord().peak_bytes = TheRecord().live_bytes;
-}
-
-int64_t FakeAccelerator::pinned_bytes() {
-  const std::lock_guard lock(FakeMutex());
-  int64_t bytes = 0;
-  for (const auto& [first, size] : TheRecord().pinned) {
-    bytes += static_cast<int64_t>(size);
-  }
-  return bytes;
-}
-
-void FakeAccelerator::Finish() { FinishFakeStreams(); }
-
-std::vector<FakeSync> FakeAccelerator::syncs() {
-  const std::lock_guard lock(FakeMutex());
-  return TheRecord().syncs;
-}
-
-std::vector<FakeTransfer> FakeAccelerator::transfers() {
-  const std::lock_guard lock(FakeMutex());
-  return TheRecord().transfers;
-}
-
-int64_t FakeAccelerator::CountTransfers(FakeTransfer::Direction direction) {
-  int64_t count = 0;
-  for (const FakeTransfer& transfer : transfers()) {
-    if (transfer.direction == direction) ++count;
-  }
-  return count;
-}
-
-int64_t FakeAccelerator::TransferredBytes(FakeTransfer::Direction direction) {
-  int64_t bytes = 0;
-  for (const FakeTransfer& transfer : transfers()) {
-    if (transfer.direction == direction) bytes += transfer.bytes;
-  }
-  return bytes;
-}
-
-void FakeAccelerator::ClearRecord() {
-  const std::lock_guard lock(FakeMutex());
-  TheRecord().syncs.clear();
-  TheRecord().transfers.clear();
-}
-
-FakeLabel::FakeLabel(std::string label) {
-  const std::lock_guard lock(FakeMutex());
-  before_ = std::exchange(TheRecord().label, std::move(label));
-}
-
-FakeLabel::~FakeLabel() {
-  const std::lock_guard lock(FakeMutex());
-  TheRecord().label = before_;
 }
 
 }  // namespace atelier::trainer::testing

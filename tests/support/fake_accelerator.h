@@ -5,12 +5,15 @@
 //   - a tensor on the host among tensors on the device is refused, as with
 //     CUDA (scalars and indices may be on the host);
 //   - live and peak bytes of device memory are known, and new memory is filled
-//     with NaNs;
+//     with NaNs; past a limit c10::OutOfMemoryError is thrown, as CUDA does;
 //   - every point where the host waits for the device, and every transfer with
 //     its size, is recorded in order;
 //   - streams and events exist. Copies on a stream other than the default one,
 //     and copies to the host that do not block, happen as late as they may: at
-//     the first wait for them. Who forgets to wait reads old values.
+//     the first wait for them. Who forgets to wait reads old values;
+//   - events tell the time of a clock of each stream, which operators and
+//   copies
+//     move on by fixed amounts: what overlaps takes the longer of both times.
 //
 // Device() must be called before the first backward pass of a process, because
 // autograd starts its threads then. Threads: any, one test at a time.
@@ -48,6 +51,15 @@ class FakeAccelerator {
   static int64_t live_bytes();
   static int64_t peak_bytes();
   static void ResetPeak();
+  // Of live bytes; 0: none. An allocation beyond it throws, however often.
+  static void SetLimit(int64_t bytes);
+  // How often that happened since ClearRecord.
+  static int64_t refusals();
+  // How often the allocator was asked to give back what it keeps.
+  static int64_t emptied();
+  // What the clock of a stream counts: for each operator, and for each byte
+  // that a copy moves.
+  static void SetCosts(double operator_ms, double byte_ms);
   static int64_t pinned_bytes();  // page-locked host memory, live
   // Finishes all streams, and is not recorded: work that lies on one keeps its
   // memory.

@@ -6,7 +6,10 @@
 #include <c10/core/Stream.h>
 
 #include <functional>
+#include <map>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include "tests/support/fake_accelerator.h"
 
@@ -24,6 +27,20 @@ bool IsFakePinned(const void* data);
 // Device memory that is the memory of a tensor on the host.
 c10::DataPtr AdoptAsDeviceMemory(const Tensor& host);
 
+// Everything that is counted.
+struct FakeRecord {
+  int64_t live_bytes = 0;
+  int64_t peak_bytes = 0;
+  int64_t limit_bytes = 0;
+  int64_t refusals = 0;
+  int64_t emptied = 0;
+  std::map<const char*, size_t> pinned;  // by first byte
+  std::vector<FakeSync> syncs;
+  std::vector<FakeTransfer> transfers;
+  std::string label;
+};
+FakeRecord& TheFakeRecord();
+
 void RecordSync(const std::string& what);
 void RecordTransfer(FakeTransfer transfer);
 
@@ -36,6 +53,10 @@ struct FakeWork {
 };
 
 void RegisterFakeStreams();
+void SetFakeCosts(double operator_ms, double byte_ms);
+// Moves the clock of the current stream on.
+void CountFakeOperator();
+void CountFakeCopy(int64_t bytes);
 c10::StreamId CurrentFakeStream();  // 0 is the default stream
 // Appends to the current stream; the default one runs, and does not deliver,
 // at once.

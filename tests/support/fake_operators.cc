@@ -107,6 +107,7 @@ class Call {
         kDataDependent.end()) {
       RecordSync(name_.substr(name_.find(':') + 2));
     }
+    CountFakeOperator();
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     op_.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack_);
     loans_.Settle();

@@ -25,6 +25,7 @@ struct Item {
 };
 
 struct StreamState {
+  double clock_ms = 0;  // when all that it was given would be done
   uint64_t last_ticket = 0;
   uint64_t last_event = 0;       // its ticket
   std::deque<Item> waiting;      // not run
@@ -32,6 +33,7 @@ struct StreamState {
 };
 
 struct EventState {
+  double clock_ms = 0;
   c10::StreamId stream = 0;
   uint64_t ticket = 0;
 };
@@ -42,6 +44,15 @@ std::map<c10::StreamId, StreamState>& Streams() {
 }
 
 thread_local c10::StreamId current_stream = 0;
+
+struct Costs {
+  double operator_ms = 0.01;
+  double byte_ms = 1e-6;
+};
+Costs& TheCosts() {
+  static auto* const costs = new Costs;
+  return *costs;
+}
 
 void RunFront(StreamState& stream) {
   Item item = std::move(stream.waiting.front());
@@ -125,13 +136,17 @@ class FakeGuard : public c10::impl::DeviceGuardImplInterface {
     const std::lock_guard lock(FakeMutex());
     StreamState& state = Streams()[stream.id()];
     if (*event == nullptr) *event = new EventState;
-    *static_cast<EventState*>(*event) = {stream.id(), state.last_ticket};
+    *static_cast<EventState*>(*event) = {state.clock_ms, stream.id(),
+                                         state.last_ticket};
     RunUpTo(stream.id(), state.last_event);
     state.last_event = state.last_ticket;
   }
-  void block(void* event, const c10::Stream&) const override {
+  void block(void* event, const c10::Stream& stream) const override {
     if (event == nullptr) return;
+    const std::lock_guard lock(FakeMutex());
     const auto& state = *static_cast<EventState*>(event);
+    double& clock_ms = Streams()[stream.id()].clock_ms;
+    clock_ms = std::max(clock_ms, state.clock_ms);
     RunUpTo(state.stream, state.ticket);
   }
   bool queryEvent(void* event) const override {
@@ -150,6 +165,11 @@ class FakeGuard : public c10::impl::DeviceGuardImplInterface {
     const auto& state = *static_cast<EventState*>(event);
     DeliverUpTo(state.stream, state.ticket);
   }
+  double elapsedTime(void* first, void* second,
+                     const c10::DeviceIndex) const override {
+    return static_cast<EventState*>(second)->clock_ms -
+           static_cast<EventState*>(first)->clock_ms;
+  }
   void destroyEvent(void* event, c10::DeviceIndex) const noexcept override {
     delete static_cast<EventState*>(event);
   }
@@ -163,6 +183,22 @@ void RegisterFakeStreams() {
 }
 
 c10::StreamId CurrentFakeStream() { return current_stream; }
+
+void SetFakeCosts(double operator_ms, double byte_ms) {
+  const std::lock_guard lock(FakeMutex());
+  TheCosts() = {operator_ms, byte_ms};
+}
+
+void CountFakeOperator() {
+  const std::lock_guard lock(FakeMutex());
+  Streams()[current_stream].clock_ms += TheCosts().operator_ms;
+}
+
+void CountFakeCopy(int64_t bytes) {
+  const std::lock_guard lock(FakeMutex());
+  Streams()[current_stream].clock_ms +=
+      TheCosts().byte_ms * static_cast<double>(bytes);
+}
 
 void EnqueueFakeWork(FakeWork work) {
   const std::lock_guard lock(FakeMutex());

@@ -19,6 +19,7 @@ void Transfer(const Tensor& from, const Tensor& to, bool non_blocking) {
   RecordTransfer({to_host ? Direction::kToHost : Direction::kToDevice,
                   static_cast<int64_t>(to.nbytes()), blocks,
                   CurrentFakeStream(), ""});
+  CountFakeCopy(static_cast<int64_t>(to.nbytes()));
   if (blocks) {
     RecordSync(to_host ? "copy to host" : "copy to device");
     FinishFakeStream(CurrentFakeStream());

@@ -80,6 +80,10 @@ void ActivationStore::BringBack(Kept& kept) {
   }
 }
 
+double ActivationStore::TakeWaitSeconds() {
+  return back_ == nullptr ? 0 : back_->TakeWaitSeconds();
+}
+
 std::vector<Tensor> ActivationStore::Restore(Kept& kept) {
   BringBack(kept);
   if (kept.back != nullptr) back_->LetComputeWait(kept.back);

@@ -30,6 +30,9 @@ class ActivationStore {
   // Also starts to bring back those that were kept just before these.
   std::vector<Tensor> Restore(Kept& kept);
 
+  // Of the transfers back; see TransferStream.
+  double TakeWaitSeconds();
+
  private:
   void BringBack(Kept& kept);
 

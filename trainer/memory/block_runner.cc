@@ -4,7 +4,6 @@
 
 #include "proto/cc/status_macros.h"
 #include "trainer/memory/block_swap.h"
-#include "trainer/memory/swap_plan.h"
 
 namespace atelier::trainer {
 namespace {
@@ -61,12 +60,41 @@ void BlockRunner::SetGradientCheckpointing(bool recompute, bool offload) {
   state_->offload = offload;
 }
 
-absl::Status BlockRunner::SetBlocksToSwap(int64_t count, torch::Device device) {
+std::vector<SwapList> BlockRunner::SwapLists() const {
   std::vector<SwapList> plan;
   for (size_t i = 0; i < state_->lists.size(); ++i) {
     plan.push_back({std::ssize(state_->lists[i]), state_->blocks_per_swap[i]});
   }
-  ASSIGN_OR_RETURN(const std::vector<int64_t> resting, PlanSwap(count, plan));
+  return plan;
+}
+
+int64_t BlockRunner::most_blocks_to_swap() const {
+  return MostBlocksToSwap(SwapLists());
+}
+
+absl::Status BlockRunner::SwapMoreBlocks(int64_t count, torch::Device device) {
+  RETURN_IF_ERROR(PlanSwap(count, SwapLists()).status());
+  // Modules keep the memory that their weights lie in; what goes is the places
+  // on the device.
+  for (auto& weights : state_->weights) weights.reset();
+  state_->swap.reset();
+  return SetBlocksToSwap(count, device);
+}
+
+void BlockRunner::Abandon() {
+  if (state_->swap != nullptr) state_->swap->Abandon();
+  state_->last_run = -1;
+}
+
+double BlockRunner::TakeWaitSeconds() {
+  const double of_weights =
+      state_->swap == nullptr ? 0 : state_->swap->TakeWaitSeconds();
+  return of_weights + state_->activations.TakeWaitSeconds();
+}
+
+absl::Status BlockRunner::SetBlocksToSwap(int64_t count, torch::Device device) {
+  ASSIGN_OR_RETURN(const std::vector<int64_t> resting,
+                   PlanSwap(count, SwapLists()));
   if (count == 0 || device.is_cpu() || state_->swap != nullptr) {
     return absl::OkStatus();
   }

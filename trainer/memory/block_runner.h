@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 
 #include "trainer/memory/activation_checkpoint.h"
+#include "trainer/memory/swap_plan.h"
 #include "trainer/tensor/torch.h"
 
 namespace atelier::trainer {
@@ -46,6 +47,12 @@ class BlockRunner {
   //
   // Errors: INVALID_ARGUMENT with the counts that the network takes.
   absl::Status SetBlocksToSwap(int64_t count, torch::Device device);
+  // The most that SetBlocksToSwap takes.
+  int64_t most_blocks_to_swap() const;
+  // The same for a network that is on the device already, between two passes:
+  // `count` is more than before. The optimizer's states have to follow
+  // (Optimizer::FollowWeights).
+  absl::Status SwapMoreBlocks(int64_t count, torch::Device device);
   // Whether a parameter or buffer lives in host memory.
   bool IsSwapped(const Tensor& tensor) const;
 
@@ -53,10 +60,19 @@ class BlockRunner {
   Tensor Run(int64_t index, const CheckpointedBlock& block,
              const std::vector<Tensor>& inputs);
 
+  // A pass ended before its time, by an exception: the next one begins anew.
+  void Abandon();
+  // Seconds since the last call for which the device waited for weights or
+  // inputs that were elsewhere; see TransferStream.
+  double TakeWaitSeconds();
+
   int64_t size() const;
 
  private:
   struct State;
+
+  std::vector<SwapList> SwapLists() const;
+
   std::unique_ptr<State> state_;
 };
 

@@ -104,6 +104,11 @@ void BlockSwap::WaitForGradients() {
   gradients_home_ = nullptr;
 }
 
+void BlockSwap::Abandon() {
+  WaitForGradients();
+  in_use_ = kNone;
+}
+
 bool BlockSwap::Holds(const Tensor& tensor) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     return entry.block.Holds(tensor);

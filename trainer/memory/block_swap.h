@@ -41,6 +41,11 @@ class BlockSwap {
 
   // Whether the weight, or buffer, lives in host memory.
   bool Holds(const Tensor& tensor) const;
+  // A pass ended before its time, by an exception. Blocks: until the gradients
+  // that are under way have come home; they are of no use.
+  void Abandon();
+  // Of the transfers to the device; see TransferStream.
+  double TakeWaitSeconds() { return in_.TakeWaitSeconds(); }
   // On the device, for as long as this lives.
   int64_t device_bytes() const;
 

@@ -36,19 +36,13 @@ std::optional<std::vector<int64_t>> Share(int64_t count,
   return shares;
 }
 
-int64_t LargestCount(const std::vector<SwapList>& lists) {
-  int64_t largest = 0;
-  while (Share(largest + 1, lists).has_value()) ++largest;
-  return largest;
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<int64_t>> PlanSwap(
     int64_t count, const std::vector<SwapList>& lists) {
   auto shares = count < 0 ? std::nullopt : Share(count, lists);
   if (!shares.has_value()) {
-    const int64_t largest = LargestCount(lists);
+    const int64_t largest = MostBlocksToSwap(lists);
     return absl::InvalidArgumentError(absl::StrCat(
         "blocks_to_swap is ", count, "; this model takes ",
         largest == 0 ? "none" : absl::StrCat("0 to ", largest),
@@ -58,6 +52,12 @@ absl::StatusOr<std::vector<int64_t>> PlanSwap(
     if (share > 0) share += kPlaces;
   }
   return *std::move(shares);
+}
+
+int64_t MostBlocksToSwap(const std::vector<SwapList>& lists) {
+  int64_t largest = 0;
+  while (Share(largest + 1, lists).has_value()) ++largest;
+  return largest;
 }
 
 }  // namespace atelier::trainer

@@ -30,4 +30,7 @@ struct SwapList {
 absl::StatusOr<std::vector<int64_t>> PlanSwap(
     int64_t count, const std::vector<SwapList>& lists);
 
+// The largest count that these lists take.
+int64_t MostBlocksToSwap(const std::vector<SwapList>& lists);
+
 }  // namespace atelier::trainer

@@ -29,8 +29,26 @@ void TransferStream::WaitFor(const SharedEvent& event) const {
   event->block(stream_);
 }
 
-void TransferStream::LetComputeWait(const SharedEvent& event) const {
-  event->block(ComputingStream());
+void TransferStream::LetComputeWait(const SharedEvent& event) {
+  const c10::Stream computing = ComputingStream();
+  c10::Event before(device_.type(), c10::EventFlag::BACKEND_DEFAULT);
+  c10::Event after(device_.type(), c10::EventFlag::BACKEND_DEFAULT);
+  before.record(computing);
+  event->block(computing);
+  after.record(computing);
+  waits_.emplace_back(std::move(before), std::move(after));
+}
+
+double TransferStream::TakeWaitSeconds() {
+  constexpr double kSecondsOfMs = 1e-3;
+  double seconds = 0;
+  auto open = waits_.begin();
+  while (open != waits_.end() && open->second.query()) {
+    seconds += kSecondsOfMs * open->first.elapsedTime(open->second);
+    ++open;
+  }
+  waits_.erase(waits_.begin(), open);
+  return seconds;
 }
 
 void TransferStream::Hold(const Tensor& tensor) const {

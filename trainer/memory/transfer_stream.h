@@ -8,6 +8,8 @@
 #include <c10/core/Stream.h>
 
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 
@@ -29,7 +31,11 @@ class TransferStream {
   // Later copies run after `event` of another stream.
   void WaitFor(const SharedEvent& event) const;
   // What the computing stream is given from now on runs after `event`.
-  void LetComputeWait(const SharedEvent& event) const;
+  void LetComputeWait(const SharedEvent& event);
+  // Seconds for which the computing stream stood still in LetComputeWait, by
+  // the device's own clock, since the last call; waits that are not over yet
+  // count in a later one. Blocks: never.
+  double TakeWaitSeconds();
   // The memory of `tensor`, made for the computing stream, is not given to
   // anything else before what this stream has been given so far is done.
   void Hold(const Tensor& tensor) const;
@@ -39,6 +45,8 @@ class TransferStream {
 
   torch::Device device_;
   c10::Stream stream_;
+  // On the computing stream, before and after each wait.
+  std::vector<std::pair<c10::Event, c10::Event>> waits_;
 };
 
 }  // namespace atelier::trainer

@@ -148,6 +148,14 @@ void GroupedOptimizer::Freeze(const std::string& group) {
   }
 }
 
+void GroupedOptimizer::FollowWeights() {
+  ForEachState([](const NamedParameter& named, Slots& slots) {
+    for (auto& [what, tensor] : slots) {
+      if (what != kStep) tensor = tensor.to(named.parameter.device());
+    }
+  });
+}
+
 std::map<std::string, Tensor> GroupedOptimizer::State() const {
   std::map<std::string, Tensor> state;
   for (const auto& [what, tensor] : shared_) {

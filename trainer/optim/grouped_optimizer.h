@@ -20,6 +20,7 @@ class GroupedOptimizer : public Optimizer {
   void StepParameter(size_t group, size_t index, double grad_scale) override;
   void FinishStep() override;
   void Freeze(const std::string& group) override;
+  void FollowWeights() override;
   std::map<std::string, Tensor> State() const override;
   absl::Status LoadState(const std::map<std::string, Tensor>& state) override;
   std::string Describe() const override { return runner_.description(); }

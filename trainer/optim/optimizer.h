@@ -59,6 +59,10 @@ class Optimizer {
   // Parameters of `group` are no longer updated and their state is dropped.
   virtual void Freeze(const std::string& group) = 0;
 
+  // The state of every weight that has moved to another device, or to host
+  // memory, goes there too; between two steps.
+  virtual void FollowWeights() {}
+
   // State by name, `<parameter>.<what>` (`…weight.exp_avg`), scalars as 0-d
   // tensors. The tensors are the live ones: copy before changing.
   virtual std::map<std::string, Tensor> State() const = 0;
