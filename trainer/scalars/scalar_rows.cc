@@ -85,6 +85,13 @@ ScalarRow ScalarRows::OfStep(int64_t step, const StepDone& done) const {
     row.values.emplace_back("device_peak_bytes",
                             static_cast<double>(done.device_peak_bytes));
   }
+  for (const auto& [part, bytes] : done.device_part_bytes) {
+    row.values.emplace_back(absl::StrCat("device_bytes/", part),
+                            static_cast<double>(bytes));
+  }
+  if (done.swap_wait_seconds > 0) {
+    row.values.emplace_back("swap_wait_seconds", done.swap_wait_seconds);
+  }
   if (done.skipped) row.values.emplace_back("skipped", 1);
   return row;
 }

@@ -10,6 +10,8 @@
 //   grad_norm            before clipping
 //   step_seconds, data_wait_seconds, images_per_second
 //   host_peak_bytes, device_peak_bytes (on a device)
+//   device_bytes/<part>  as the step event has them
+//   swap_wait_seconds    where the device waited for transfers
 //   skipped              1 where the update was left out
 #pragma once
 

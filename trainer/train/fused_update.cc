@@ -61,11 +61,17 @@ void FusedUpdate::End() {
   phase_ = Phase::kOff;
 }
 
+void FusedUpdate::Abandon() {
+  phase_ = Phase::kOff;
+  has_updated_ = false;
+}
+
 void FusedUpdate::Take(size_t group, size_t index) {
   const torch::NoGradGuard no_grad;
   Tensor& parameter = optimizer_.groups()[group].parameters[index].parameter;
   squares_[group][index] = SquaresOf(parameter.grad());
   if (phase_ == Phase::kUpdating) {
+    has_updated_ = true;
     optimizer_.StepParameter(group, index, grad_scale_);
   }
   parameter.mutable_grad().reset();

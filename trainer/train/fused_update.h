@@ -34,6 +34,10 @@ class FusedUpdate {
   // Handles gradients that came without a hook being called (those of blocks
   // that wait in host memory), and finishes the optimizer's step.
   void End();
+  // A pass ended before its time, by an exception; or none has begun.
+  void Abandon();
+  // Whether a weight was changed since Abandon.
+  bool has_updated() const { return has_updated_; }
 
   // Of the last pass, as optim/grad_norm.h has it. Blocks: until a device has
   // finished, once.
@@ -47,6 +51,7 @@ class FusedUpdate {
 
   Optimizer& optimizer_;
   Phase phase_ = Phase::kOff;
+  bool has_updated_ = false;
   double grad_scale_ = 1;
   std::vector<std::vector<GradSquares>> squares_;  // by group and parameter
 };

@@ -89,6 +89,11 @@ absl::StatusOr<LoopOptions> ReadLoopOptions(const v1::TrainingConfig& config) {
                               ? config.optimizer().max_grad_norm()
                               : 1.0;
   options.skip_nonfinite = run.on_nonfinite() == "skip";
+  options.recovers_memory = run.on_oom() != "fail";
+  options.device_settings.allow_tf32 =
+      !run.has_allow_tf32() || run.allow_tf32();
+  options.device_settings.cudnn_benchmark =
+      !run.has_cudnn_benchmark() || run.cudnn_benchmark();
   if (config.optimizer().has_stop_text_encoder_training() &&
       config.optimizer().stop_text_encoder_training() >= 0) {
     options.freeze_text_encoders_at =

@@ -15,6 +15,7 @@
 #include "trainer/architectures/architecture.h"
 #include "trainer/data/dataset_config.h"
 #include "trainer/optim/lr_schedule.h"
+#include "trainer/tensor/device_settings.h"
 #include "trainer/tensor/torch.h"
 
 namespace atelier::trainer {
@@ -37,6 +38,9 @@ struct LoopOptions {
   std::optional<torch::ScalarType> weight_type;
   double max_grad_norm = 0;
   bool skip_nonfinite = false;
+  // A step that a device has no memory for is repeated with less of it.
+  bool recovers_memory = true;
+  DeviceSettings device_settings;
   // The step before which text encoders are frozen; none: never.
   std::optional<int64_t> freeze_text_encoders_at;
 };

@@ -67,6 +67,7 @@ const std::set<std::string>& OptionsThatMayChange() {
                                  "log_with",
                                  "log_prefix",
                                  "on_nonfinite",
+                                 "on_oom",
                                  "loss_spike_threshold",
                                  "guard_every_n_steps",
                                  "max_rollbacks",
@@ -89,6 +90,8 @@ const std::set<std::string>& OptionsThatMayChange() {
                                  "fused_clip",
                                  "use_t5xxl_cache_only",
                                  "sdpa",
+                                 "allow_tf32",
+                                 "cudnn_benchmark",
                                  "use_flash_attn",
                                  "text_encoder_batch_size",
                                  "cache_text_encoder_outputs",
@@ -184,6 +187,9 @@ absl::StatusOr<std::map<std::string, std::string>> MakeMetadata(
   record["total_steps"] = training.length.total_steps;
   if (training.ema != nullptr && !training.ema->in_use().empty()) {
     record["weights"] = training.ema->in_use();
+  }
+  if (!training.device_settings.empty()) {
+    record["device_settings"] = training.device_settings;
   }
   record["options"] = OptionsJson(config, OptionsWithoutEffect());
   std::map<std::string, std::string> metadata;

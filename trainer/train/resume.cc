@@ -144,6 +144,9 @@ absl::StatusOr<int64_t> SaveTrainingState(const Training& training,
   ASSIGN_OR_RETURN(const auto fingerprint, MakeFingerprint(training));
   TrainingState state;
   state.progress = ToSaved(progress, training.loop.seed, fingerprint);
+  if (training.relief.any()) {
+    state.progress.extra["relief"] = ReliefToJson(training.relief);
+  }
   state.model = TrainedWeights(training);
   state.optimizer = training.optimizer->State();
   if (training.ema != nullptr) state.ema = training.ema->State();
@@ -185,6 +188,9 @@ absl::StatusOr<Progress> LoadTrainingState(Training& training,
     progress->course.left_out.clear();
   }
   FreezeTextEncodersIfDue(training, progress->step);
+  // Before weights and states come, which may not fit otherwise.
+  RETURN_IF_ERROR(ApplyRelief(
+      training, ReliefFromJson(saved.extra.value("relief", Json::object()))));
   // Mapped, not read whole: the run's memory has no room for a second copy.
   RETURN_IF_ERROR(
       LoadWeights(training, absl::StrCat(path, "/model.safetensors")));

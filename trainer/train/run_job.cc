@@ -40,7 +40,8 @@ absl::StatusOr<Progress> Begin(Training& training, const RunContext& context,
 absl::Status WarmCaches(const v1::JobSpec& spec, const RunContext& context,
                         Reporter& reporter) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Training> training,
-                   SetUpTraining(spec, context.tokenizer_dir, reporter));
+                   SetUpTraining(spec, context.tokenizer_dir, reporter,
+                                 context.open_device));
   RETURN_IF_ERROR(CacheLatents(*training, reporter));
   return CacheTexts(*training, reporter);
 }
@@ -54,7 +55,8 @@ absl::Status Run(const v1::JobSpec& spec, const RunContext& context,
                    OutputFolder::Open(context.output_dir));
   ASSIGN_OR_RETURN(Manifest manifest, Manifest::Open(context.output_dir));
   ASSIGN_OR_RETURN(const std::unique_ptr<Training> training,
-                   SetUpTraining(spec, context.tokenizer_dir, reporter));
+                   SetUpTraining(spec, context.tokenizer_dir, reporter,
+                                 context.open_device));
   ASSIGN_OR_RETURN(SampleHook samples,
                    SampleHook::Make(*training, context.output_dir, reporter));
   RETURN_IF_ERROR(CacheLatents(*training, reporter));

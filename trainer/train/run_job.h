@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 #include "trainer/job/event_sink.h"
 #include "trainer/job/stop_token.h"
@@ -15,6 +16,11 @@ class JobSpec;
 
 namespace atelier::trainer {
 
+struct DeviceRequest;
+struct OpenedDevice;
+using DeviceOpener =
+    absl::StatusOr<OpenedDevice> (*)(const DeviceRequest& request);
+
 struct RunContext {
   // Everything the job writes goes below it. Made on demand.
   std::string output_dir;
@@ -23,6 +29,8 @@ struct RunContext {
   // used only where there is none.
   bool continue_from_newest_state = false;
   std::string tokenizer_dir;
+  // Null: OpenDevice of cuda/cuda_loader.h.
+  DeviceOpener open_device = nullptr;
 };
 
 // Runs a resolved job to its end and sends its events, DoneEvent excepted (the

@@ -31,7 +31,8 @@ absl::StatusOr<const Architecture*> ChooseArchitecture(
   return FindArchitecture(name);
 }
 
-absl::StatusOr<ModelSources> OpenComponents(const v1::ModelOptions& model) {
+absl::StatusOr<ModelSources> OpenComponents(const v1::ModelOptions& model,
+                                            SourceOpener open) {
   const std::pair<const char*, const std::string*> given[] = {
       {"vae", &model.vae()},       {"ae", &model.ae()},
       {"clip_l", &model.clip_l()}, {"clip_g", &model.clip_g()},
@@ -39,8 +40,7 @@ absl::StatusOr<ModelSources> OpenComponents(const v1::ModelOptions& model) {
   ModelSources sources;
   for (const auto& [option, path] : given) {
     if (path->empty()) continue;
-    absl::StatusOr<std::unique_ptr<CheckpointSource>> source =
-        OpenCheckpoint(*path);
+    absl::StatusOr<std::unique_ptr<CheckpointSource>> source = open(*path);
     if (!source.ok()) return AddContext(source.status(), option);
     sources.components[option] = *std::move(source);
   }
@@ -70,14 +70,15 @@ absl::StatusOr<std::map<std::string, std::string>> DigestSources(
   return digests;
 }
 
-absl::Status LoadModel(Training& training, const std::string& tokenizer_dir) {
+absl::Status LoadModel(Training& training, const std::string& tokenizer_dir,
+                       SourceOpener open) {
   const v1::ModelOptions& model = training.spec.training().model();
   ASSIGN_OR_RETURN(std::unique_ptr<CheckpointSource> source,
-                   OpenCheckpoint(model.pretrained_model_name_or_path()));
+                   open(model.pretrained_model_name_or_path()));
   ASSIGN_OR_RETURN(ModelOptions options, ReadModelOptions(training.spec));
   options.tokenizer_dir = tokenizer_dir;
   options.latent_sides = LatentSides(training);
-  ASSIGN_OR_RETURN(ModelSources sources, OpenComponents(model));
+  ASSIGN_OR_RETURN(ModelSources sources, OpenComponents(model, open));
   sources.main = source.get();
   sources.keeps_types = true;
   ASSIGN_OR_RETURN(training.model,
@@ -146,7 +147,7 @@ RunLength MakeRunLength(int64_t batches_per_epoch, const LoopOptions& loop) {
 
 absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
     const v1::JobSpec& spec, const std::string& tokenizer_dir,
-    Reporter& reporter) {
+    Reporter& reporter, DeviceOpener open_device, SourceOpener open_source) {
   auto training = std::make_unique<Training>();
   training->spec = spec;
   ASSIGN_OR_RETURN(training->loop, ReadLoopOptions(spec.training()));
@@ -165,19 +166,27 @@ absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
   const std::string& device = spec.training().run().device();
   ASSIGN_OR_RETURN(const DeviceRequest request,
                    ParseDevice(device.empty() ? "auto" : device));
-  ASSIGN_OR_RETURN(const OpenedDevice opened, OpenDevice(request));
+  ASSIGN_OR_RETURN(
+      const OpenedDevice opened,
+      (open_device == nullptr ? OpenDevice : open_device)(request));
   training->device = opened.device;
+  training->device_settings =
+      ApplyDeviceSettings(training->loop.device_settings, training->device);
   RETURN_IF_ERROR(ScanImages(*training, reporter));
   const v1::OutputOptions& output = spec.training().output();
   if (output.has_save_n_epoch_ratio()) {
     training->save.every_n_epochs = EpochsBetweenSaves(
         training->length.total_epochs, output.save_n_epoch_ratio());
   }
-  reporter.EnterPhase("loading",
-                      absl::StrCat(opened.description, "; attention: ",
-                                   ChooseAttentionKernel(
-                                       *training, opened.compute_capability)));
-  RETURN_IF_ERROR(LoadModel(*training, tokenizer_dir));
+  reporter.EnterPhase(
+      "loading",
+      absl::StrCat(
+          opened.description, training->device_settings.empty() ? "" : "; ",
+          training->device_settings, "; attention: ",
+          ChooseAttentionKernel(*training, opened.compute_capability)));
+  RETURN_IF_ERROR(
+      LoadModel(*training, tokenizer_dir,
+                open_source == nullptr ? OpenCheckpoint : open_source));
   for (const std::string& warning : training->model.warnings) {
     reporter.Warn(warning);
   }

@@ -13,6 +13,7 @@
 
 #include "atelier/v1/job_spec.pb.h"
 #include "trainer/architectures/architecture.h"
+#include "trainer/cuda/cuda_loader.h"
 #include "trainer/data/batch_sampler.h"
 #include "trainer/data/dataset_index.h"
 #include "trainer/data/latent_cache.h"
@@ -23,6 +24,7 @@
 #include "trainer/optim/lr_schedule.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/train/host_weights.h"
+#include "trainer/train/oom_relief.h"
 #include "trainer/train/options.h"
 #include "trainer/train/reporter.h"
 #include "trainer/train/validation_options.h"
@@ -57,10 +59,12 @@ struct Training {
   ValidationOptions validate;
   OnOverfit on_overfit = OnOverfit::kWarn;
   GuardOptions guard;
+  MemoryRelief relief;  // what the loop's options have changed to since
   bool loss_ledger = true;
 
   const Architecture* architecture = nullptr;
   torch::Device device = torch::kCPU;
+  std::string device_settings;  // what was set, for people; empty on the CPU
   Model model;
   HostWeights host_weights;  // of the parts of the model that are not trained
   // modelspec.thumbnail, a data URL; may be empty.
@@ -91,13 +95,23 @@ struct Training {
   std::unique_ptr<LrSchedule> schedule;
 };
 
+// Opens the device that a job asks for.
+using DeviceOpener =
+    absl::StatusOr<OpenedDevice> (*)(const DeviceRequest& request);
+
+// Opens a checkpoint by its path.
+using SourceOpener = absl::StatusOr<std::unique_ptr<CheckpointSource>> (*)(
+    const std::string& path);
+
 // Everything up to the model and the scanned dataset. Nothing is written.
+// `open_device` null: OpenDevice; `open_source` null: OpenCheckpoint.
 //
 // Errors: NOT_FOUND, INVALID_ARGUMENT, DATA_LOSS for checkpoint and dataset;
 // CANCELLED when asked to stop. Throws: what LibTorch throws.
 absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
     const v1::JobSpec& spec, const std::string& tokenizer_dir,
-    Reporter& reporter);
+    Reporter& reporter, DeviceOpener open_device = nullptr,
+    SourceOpener open_source = nullptr);
 
 // Steps of an epoch and of the run: ceil(batches / accumulation) a epoch.
 RunLength MakeRunLength(int64_t batches_per_epoch, const LoopOptions& loop);

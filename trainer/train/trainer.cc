@@ -52,7 +52,8 @@ Trainer::Trainer(Training& training, const Progress& progress,
       guard_(training, output_dir, reporter),
       divergence_(DivergenceMode(training)),
       metrics_(training.length),
-      loader_(MakeLoader(training, progress)) {
+      loader_(MakeLoader(training, progress)),
+      memory_(training) {
   step_.set_texts(training.texts.get());
   divergence_.skipped_in_row = progress.skipped_in_row;
   scaler_.LoadState(progress.scaler);
@@ -83,7 +84,7 @@ absl::Status Trainer::Loop() {
   while (progress_.step < training_.length.total_steps &&
          validation_.EndsRun(progress_).empty()) {
     RETURN_IF_ERROR(reporter_.StopStatus());
-    ASSIGN_OR_RETURN(const StepEnd end, RunStep());
+    ASSIGN_OR_RETURN(const StepEnd end, RunStepInMemory());
     if (end == StepEnd::kGivenUp) return reporter_.StopStatus();
     if (end == StepEnd::kWentWrong) {
       RETURN_IF_ERROR(GoBack());
@@ -143,13 +144,15 @@ absl::Status Trainer::GoBack() {
                    guard_.GoBack(progress_, gradients_.batches, what));
   divergence_.skipped_in_row = progress_.skipped_in_row;
   scaler_.LoadState(progress_.scaler);
-  loader_ = MakeLoader(training_, progress_);
+  RewindLoader();
   reporter_.set_step(progress_.step);
   const int64_t epoch = progress_.position.epoch;
   RETURN_IF_ERROR(PassOverLeftOut());
   if (progress_.position.epoch != epoch) RETURN_IF_ERROR(EndEpoch(epoch));
   return guard_.Save(progress_, /*at_once=*/true);
 }
+
+void Trainer::RewindLoader() { loader_ = MakeLoader(training_, progress_); }
 
 absl::Status Trainer::PassOverLeftOut() {
   const auto is_left_out = [this](const BatchPosition& next) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@
 #include "trainer/train/progress.h"
 #include "trainer/train/reporter.h"
 #include "trainer/train/setup.h"
+#include "trainer/train/step_losses.h"
+#include "trainer/train/step_memory.h"
 #include "trainer/train/train_step.h"
 
 namespace atelier::trainer {
@@ -72,7 +75,11 @@ class Trainer {
   // False when the run was asked to stop.
   absl::StatusOr<bool> Accumulate(Stopwatch& watch);
   absl::StatusOr<Batch> NextBatch(Stopwatch& watch);
-  void Collect(const Batch& batch, const BatchLoss& loss);
+  void ReadLosses();
+  // Whether anything asks for the losses of single samples.
+  bool UsesSampleLosses() const {
+    return training_.loss_ledger || training_.guard.spike_threshold.has_value();
+  }
   // One batch whose weights are updated during its backward pass.
   absl::StatusOr<Divergence::Action> FusedStep(Stopwatch& watch);
   absl::StatusOr<Divergence::Action> Update(Stopwatch& watch);
@@ -88,6 +95,24 @@ class Trainer {
   void Remember();
   void Report(bool updated, Stopwatch& watch);
   void ClearGradients();
+
+  // In trainer_backward.cc: one batch, in parts where memory is short.
+  // `updates`: the fused update is made of this pass, or right behind it.
+  void Backward(const Batch& batch, double factor, bool updates,
+                Stopwatch& watch);
+  void BackwardPart(const Batch& part, double factor, double share,
+                    Stopwatch& watch);
+  // Whether this pass is run for its memory first, with no update.
+  bool TriesFirst(const Batch& batch);
+
+  // In trainer_oom.cc: RunStep, until its memory suffices.
+  absl::StatusOr<StepEnd> RunStepInMemory();
+  absl::Status RecoverMemory(const std::string& what);
+  bool RecoversMemory() const {
+    return training_.loop.recovers_memory && !training_.device.is_cpu();
+  }
+  void DropStep();
+  void RewindLoader();
   bool scales_loss() const { return training_.loop.precision == torch::kHalf; }
 
   Training& training_;
@@ -106,6 +131,12 @@ class Trainer {
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<FusedUpdate> fused_;  // null: the step comes after backward
   Gradients gradients_;                 // of the step that goes on
+  StepLosses losses_;
+  StepMemory memory_;
+  int64_t samples_at_once_ = 0;   // in the newest forward pass
+  bool changes_weights_ = false;  // the step is not to be repeated any more
+  // Shapes of batches whose fused update found its memory.
+  std::set<std::vector<int64_t>> tried_shapes_;
 };
 
 }  // namespace atelier::trainer

@@ -18,11 +18,13 @@ void Trainer::SetLearningRates() {
 absl::StatusOr<Trainer::StepEnd> Trainer::RunStep() {
   Stopwatch watch;
   SetLearningRates();
-  ClearGradients();
-  gradients_ = Gradients();
+  DropStep();
+  memory_.BeginStep();
   Divergence::Action action = Divergence::Action::kSkip;
-  if (fused_ != nullptr && training_.loop.accumulation == 1 &&
-      NeedsNormFirst()) {
+  // Parts of a batch need their gradients kept, and then the norm is there.
+  const bool keeps_gradients =
+      training_.loop.accumulation > 1 || training_.relief.micro_batch > 0;
+  if (fused_ != nullptr && !keeps_gradients && NeedsNormFirst()) {
     ASSIGN_OR_RETURN(action, FusedStep(watch));
   } else {
     const bool in_backward = UpdatesInBackward();
@@ -60,7 +62,9 @@ absl::Status Trainer::FinishStep(bool updated) {
 
 void Trainer::Remember() {
   Course& course = progress_.course;
-  course.loss_ratios.Add(course.usual.Ratio(gradients_.samples));
+  if (UsesSampleLosses()) {
+    course.loss_ratios.Add(course.usual.Ratio(gradients_.samples));
+  }
   course.grad_norms.Add(gradients_.grad_norm);
   for (const SampleLoss& sample : gradients_.samples) {
     course.usual.Add(sample.timestep, sample.loss);
@@ -83,6 +87,10 @@ void Trainer::Report(bool updated, Stopwatch& watch) {
     done.lr_groups[group.name] = group.lr;
   }
   done.lr = training_.optimizer->groups().front().lr;
+  memory_.Describe(done);
+  if (BlockRunner* runner = training_.model.denoiser->block_runner()) {
+    done.swap_wait_seconds = runner->TakeWaitSeconds();
+  }
   reporter_.Send(std::move(done));
 }
 
@@ -95,53 +103,27 @@ absl::StatusOr<Batch> Trainer::NextBatch(Stopwatch& watch) {
   return batch;
 }
 
-// Waits for the device, which the mean of the losses has done before.
-void Trainer::Collect(const Batch& batch, const BatchLoss& loss) {
-  const Tensor losses =
-      loss.by_sample.to(torch::kCPU, torch::kFloat64).contiguous();
-  const Tensor timesteps = loss.timesteps.to(torch::kFloat64).contiguous();
-  for (int64_t i = 0; i < batch.size(); ++i) {
-    const double weight = batch.loss_weights[i].item<double>();
-    const double value = losses.data_ptr<double>()[i];
-    gradients_.samples.push_back({batch.image_indices[static_cast<size_t>(i)],
-                                  timesteps.data_ptr<double>()[i],
-                                  weight > 0 ? value / weight : value});
-  }
+void Trainer::ReadLosses() {
+  StepLosses::Values values = losses_.Read(UsesSampleLosses());
+  gradients_.loss = values.mean;
+  gradients_.samples = std::move(values.samples);
 }
 
 absl::StatusOr<bool> Trainer::Accumulate(Stopwatch& watch) {
   const int64_t accumulation = training_.loop.accumulation;
   const double factor =
       (scales_loss() ? scaler_.scale() : 1) / static_cast<double>(accumulation);
-  std::vector<Tensor> means;
-  std::vector<std::pair<Batch, BatchLoss>> losses;
   bool epoch_goes_on = true;
-  while (epoch_goes_on && std::ssize(losses) < accumulation) {
+  int64_t batches = 0;
+  while (epoch_goes_on && batches < accumulation) {
     if (reporter_.stop().stop_requested()) return false;
-    ASSIGN_OR_RETURN(Batch batch, NextBatch(watch));
-    const BatchRng rng{training_.loop.seed,
-                       static_cast<uint64_t>(progress_.step),
-                       static_cast<uint64_t>(gradients_.images)};
-    BatchLoss loss = step_.Loss(batch, rng, watch);
-    watch.Enter("backward");
+    ASSIGN_OR_RETURN(const Batch batch, NextBatch(watch));
     epoch_goes_on = loader_->position().epoch == batch.epoch;
-    const bool is_last =
-        !epoch_goes_on || std::ssize(losses) + 1 == accumulation;
-    const bool updates = is_last && UpdatesInBackward();
-    if (updates) fused_->BeginUpdating(FusedScale());
-    (loss.mean * factor).backward();
-    if (updates) fused_->End();
-    means.push_back(loss.mean.detach());
-    loss.mean.reset();  // and the graph with it
-    gradients_.images += batch.size();
+    const bool is_last = ++batches == accumulation || !epoch_goes_on;
     gradients_.epoch = batch.epoch;
-    batch.images.reset();
-    batch.latents.reset();
-    losses.emplace_back(std::move(batch), std::move(loss));
+    Backward(batch, factor, is_last && UpdatesInBackward(), watch);
   }
-  gradients_.loss =
-      torch::stack(means).to(torch::kFloat64).mean().item<double>();
-  for (const auto& [batch, loss] : losses) Collect(batch, loss);
+  ReadLosses();
   return true;
 }
 
@@ -183,6 +165,7 @@ absl::StatusOr<Divergence::Action> Trainer::FusedStep(Stopwatch& watch) {
   ASSIGN_OR_RETURN(const Batch batch, NextBatch(watch));
   gradients_.images = batch.size();
   gradients_.epoch = batch.epoch;
+  samples_at_once_ = batch.size();
   const BatchRng rng{training_.loop.seed, static_cast<uint64_t>(progress_.step),
                      0};
   const double loss_scale = scales_loss() ? scaler_.scale() : 1;
@@ -192,10 +175,10 @@ absl::StatusOr<Divergence::Action> Trainer::FusedStep(Stopwatch& watch) {
     watch.Enter("backward");
     (loss.mean * loss_scale).backward();
     fused_->End();
-    gradients_.loss = loss.mean.detach().to(torch::kFloat64).item<double>();
+    losses_.Clear();
+    losses_.Add(batch, loss, 1);
+    ReadLosses();
     gradients_.grad_norm = fused_->GradNorm() * unscale;
-    gradients_.samples.clear();
-    Collect(batch, loss);
     return Judge();
   };
   fused_->BeginMeasuring();
@@ -229,6 +212,7 @@ absl::StatusOr<Divergence::Action> Trainer::Update(Stopwatch& watch) {
                              gradients_.grad_norm);
   }
   if (action == Divergence::Action::kApply) {
+    changes_weights_ = true;
     optimizer.Step(unscale * ClipFactor(gradients_.grad_norm,
                                         training_.loop.max_grad_norm));
   }
