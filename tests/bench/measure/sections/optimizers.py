@@ -13,6 +13,8 @@ def measure(context):
     sizes = ["1", "1"] if context.quick else ["32", "5"]
     run = program.run([context.program("optimizer_speed"), *sizes], context.log(NAME))
     rows = [mark.event for mark in run.events("optimizer")]
+    if not rows:
+        raise program.Failed("optimizer_speed printed no rows; it is of another build")
     section.table("Updates", ["optimizer", "weights", "GB/s", "time against a copy", "state bytes a weight"],
                   [[row["name"], row["weights"], row["gb_per_second"], row["to_copy"], row["state_bytes_a_weight"]]
                    for row in rows])

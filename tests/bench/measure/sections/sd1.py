@@ -7,7 +7,7 @@ NAME = "sd1"
 # One side after the other, those that targets compare close to each other.
 TURNS = ["atelier fp32", "sd-scripts tuned", "plain loop tuned", "atelier fp32", "atelier bf16", "sd-scripts",
          "atelier fp32", "plain loop", "plain loop bf16", "atelier fp32 fused backward", "plain loop tuned"]
-STEPS = {"atelier": 6, "plain": 5, "sd-scripts": 5}
+STEPS = {"atelier": 5, "plain": 4, "sd-scripts": 4}
 
 
 class Runs:
