@@ -87,6 +87,8 @@ absl::Span<const Command> AllCommands() {
       SubmitCommand(),      ConvertCommand(),   ListCommand(),
       ShowCommand(),        WatchCommand(),     LogsCommand(),
       WaitCommand(),        CancelCommand(),    SamplesCommand(),
+      WhyCommand(),         HoldCommand(),      ReleaseCommand(),
+      RequeueCommand(),     UpdateCommand(),
       CheckpointsCommand(), OptionsCommand(),   DatasetCommand(),
       GpusCommand(),        TopCommand(),       ServerCommand(),
       UsersCommand(),       WhoAmICommand(),    AdminCommand(),

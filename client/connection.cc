@@ -50,6 +50,7 @@ void Connection::Reopen() {
   const auto channel = MakeChannel(address_, credentials_);
   access_ = v1::AccessService::NewStub(channel);
   devices_ = v1::DeviceService::NewStub(channel);
+  schedule_ = v1::ScheduleService::NewStub(channel);
   jobs_ = v1::JobService::NewStub(channel);
   server_ = v1::ServerService::NewStub(channel);
 }

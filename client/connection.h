@@ -12,6 +12,7 @@
 #include "atelier/v1/access.grpc.pb.h"
 #include "atelier/v1/device.grpc.pb.h"
 #include "atelier/v1/job.grpc.pb.h"
+#include "atelier/v1/schedule.grpc.pb.h"
 #include "atelier/v1/server.grpc.pb.h"
 #include "client/context.h"
 #include "client/credentials.h"
@@ -60,6 +61,16 @@ class Connection {
   }
 
   template <typename Request, typename Response>
+  absl::Status Call(grpc::Status (v1::ScheduleService::Stub::*method)(
+                        grpc::ClientContext*, const Request&, Response*),
+                    const Request& request, Response* response) {
+    return Retry([&](grpc::ClientContext* call) {
+      response->Clear();
+      return (schedule_.get()->*method)(call, request, response);
+    });
+  }
+
+  template <typename Request, typename Response>
   absl::Status Call(grpc::Status (v1::DeviceService::Stub::*method)(
                         grpc::ClientContext*, const Request&, Response*),
                     const Request& request, Response* response) {
@@ -95,6 +106,7 @@ class Connection {
   std::unique_ptr<v1::AccessService::Stub> access_;
   std::unique_ptr<v1::DeviceService::Stub> devices_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
+  std::unique_ptr<v1::ScheduleService::Stub> schedule_;
   std::unique_ptr<v1::ServerService::Stub> server_;
 };
 

@@ -10,10 +10,12 @@
 
 #include "client/commands/commands.h"
 #include "client/commands/pasted_command.h"
+#include "client/commands/schedule_flags.h"
 #include "client/exit_code.h"
 #include "client/job_outcome.h"
 #include "client/output/json.h"
 #include "client/output/text.h"
+#include "client/sha256.h"
 #include "proto/cc/job_file.h"
 #include "proto/cc/options_from_flags.h"
 #include "proto/cc/options_schema.h"
@@ -37,6 +39,17 @@ absl::StatusOr<std::string> NewRequestId() {
   return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-",
                       hex.substr(12, 4), "-", hex.substr(16, 4), "-",
                       hex.substr(20));
+}
+
+// Of the jobs of a sweep, each has its own, made of the first one's.
+std::string RequestIdOf(const std::string& first, size_t index) {
+  if (index == 0 || first.size() != 36) return first;
+  Sha256 sha256;
+  sha256.Add(absl::StrCat(first, "/", index));
+  const std::string digest = sha256.Finish();
+  return absl::StrCat(digest.substr(0, 8), "-", digest.substr(8, 4), "-4",
+                      digest.substr(13, 3), "-8", digest.substr(17, 3), "-",
+                      digest.substr(20, 12));
 }
 
 absl::Status AddArchitecture(const Arguments& arguments, v1::JobSpec* spec) {
@@ -75,7 +88,8 @@ absl::Status AddJobFlags(const Arguments& arguments, v1::JobSpec* spec) {
     if (!arguments.Has(flag)) continue;
     const absl::Status set = SetResource(key, arguments.Value(flag), spec);
     if (!set.ok())
-      return absl::InvalidArgumentError(absl::StrCat("--", set.message()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", flag, ": ", set.message()));
   }
   const auto labels = arguments.flags.find("label");
   if (labels == arguments.flags.end()) return absl::OkStatus();
@@ -137,6 +151,7 @@ absl::StatusOr<v1::JobSpec> ReadSpec(const Invocation& invocation,
                                          : ReadConfig(invocation));
   RETURN_IF_ERROR(AddArchitecture(arguments, &spec));
   RETURN_IF_ERROR(AddJobFlags(arguments, &spec));
+  RETURN_IF_ERROR(AddScheduleFlags(arguments, &spec));
   std::vector<Violation> violations = OptionsFromFlags(
       arguments.options, invocation.context.cwd, spec.mutable_training());
   // The rules between options say little while single ones are missing.
@@ -177,18 +192,27 @@ absl::StatusOr<int> RunSubmit(const Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
   v1::SubmitJobRequest request;
   nlohmann::ordered_json converted;
-  ASSIGN_OR_RETURN(*request.mutable_spec(), ReadSpec(invocation, &converted));
+  ASSIGN_OR_RETURN(const v1::JobSpec spec, ReadSpec(invocation, &converted));
   request.set_validate_only(arguments.Has("dry-run"));
   request.set_request_id(arguments.Value("request-id"));
   if (request.request_id().empty()) {
     ASSIGN_OR_RETURN(*request.mutable_request_id(), NewRequestId());
   }
+  ASSIGN_OR_RETURN(const std::vector<v1::JobSpec> specs,
+                   ExpandSweep(arguments, invocation.context.cwd,
+                               request.request_id(), spec));
   ASSIGN_OR_RETURN(const auto connection, invocation.Connect());
   v1::SubmitJobResponse response;
-  RETURN_IF_ERROR(
-      connection->Call(&v1::JobService::Stub::SubmitJob, request, &response));
-  PrintSubmitted(invocation, request, response, converted);
-  if (!arguments.Has("watch") || request.validate_only()) return kExitOk;
+  const std::string first_id = request.request_id();
+  for (size_t i = 0; i < specs.size(); ++i) {
+    *request.mutable_spec() = specs[i];
+    request.set_request_id(RequestIdOf(first_id, i));
+    RETURN_IF_ERROR(
+        connection->Call(&v1::JobService::Stub::SubmitJob, request, &response));
+    PrintSubmitted(invocation, request, response, converted);
+  }
+  const bool follows = arguments.Has("watch") && !request.validate_only();
+  if (!follows || specs.size() > 1) return kExitOk;
   return WatchToTheEnd(invocation, *connection, response.job().id(), 0);
 }
 
@@ -218,6 +242,8 @@ Command SubmitCommand() {
         {"watch", "", "Follows the job; the exit status is its outcome"}},
        true},
       RunSubmit};
+  for (Flag& flag : ScheduleFlags())
+    command.signature.flags.push_back(std::move(flag));
   command.signature.takes_command = true;
   return command;
 }

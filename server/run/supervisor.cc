@@ -155,7 +155,6 @@ void Supervisor::WatchTime(const Job& job) {
                    " is over")};
   PostFor(attempt.id, attempt.start_time + job.time_limit - clock_.Now(),
           [this, stop = std::move(stop)] {
-            // One that stops for another reason goes on doing so.
             const absl::StatusOr<Job> now = store_.ReadJob(stop.job);
             if (now.ok() && now->state != v1::JOB_STATE_STOPPING)
               store_.ChangeState(stop).IgnoreError();
