@@ -20,13 +20,20 @@ std::string PhaseText(const v1::PhaseEvent& phase) {
   return text;
 }
 
+std::string SwapWaitText(const v1::StepEvent& step) {
+  return step.swap_wait_seconds() > 0
+             ? absl::StrCat("  waited ", NumberText(step.swap_wait_seconds()),
+                            " s for transfers")
+             : "";
+}
+
 std::string StepText(int64_t number, const v1::StepEvent& step) {
   return absl::StrCat(
       "step ", number, "/", step.total_steps(), "  epoch ", step.epoch(), "/",
       step.total_epochs(), "  loss ", NumberText(step.loss()), " (",
       NumberText(step.smoothed_loss()), ")  lr ", NumberText(step.lr()),
       "  grad ", NumberText(step.grad_norm()), "  ",
-      NumberText(step.images_per_second()), " images/s",
+      NumberText(step.images_per_second()), " images/s", SwapWaitText(step),
       step.skipped() ? "  skipped: not finite" : "");
 }
 

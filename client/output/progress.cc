@@ -96,7 +96,15 @@ std::string Progress::Numbers() const {
   return absl::StrCat("loss ", NumberText(step_.smoothed_loss()), "  ",
                       NumberText(step_.images_per_second()), " images/s  ETA ",
                       DurationText(left), "  epoch ", step_.epoch(), "/",
-                      step_.total_epochs());
+                      step_.total_epochs(), SwapWait());
+}
+
+std::string Progress::SwapWait() const {
+  const double share =
+      step_.swap_wait_seconds() / std::max(step_.step_seconds(), 1e-9);
+  return share > 0 ? absl::StrFormat("  %.0f%% waits for transfers",
+                                     100 * std::min(share, 1.0))
+                   : "";
 }
 
 void Progress::Redraw() {

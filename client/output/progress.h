@@ -25,6 +25,8 @@ class Progress {
   void Redraw();
   std::string Bar() const;
   std::string Numbers() const;
+  // The share of the step in which the device waited for transfers.
+  std::string SwapWait() const;
 
   const Context& context_;
   std::string phase_ = "waiting";

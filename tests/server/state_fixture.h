@@ -36,6 +36,8 @@ inline v1::Event MakeStep(int64_t worker_sequence, int64_t step) {
   event.mutable_step_done()->set_smoothed_loss(0.5);
   event.mutable_step_done()->set_step_seconds(0.25);
   (*event.mutable_step_done()->mutable_phase_seconds())["forward"] = 0.1;
+  (*event.mutable_step_done()->mutable_device_part_bytes())["weights"] = 4096;
+  event.mutable_step_done()->set_swap_wait_seconds(0.125);
   return event;
 }
 
