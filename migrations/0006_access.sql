@@ -51,3 +51,27 @@ BEFORE DELETE ON audit
 BEGIN
   SELECT RAISE(ABORT, 'what was put down stays');
 END;
+
+-- Ends of jobs that somebody is to hear of: the states that the configuration
+-- names, filled in at each start, and what was not delivered yet. The trigger
+-- makes the entry part of the end itself.
+CREATE TABLE notify_on (
+  state INTEGER PRIMARY KEY CHECK (state IN (6, 7, 8))
+) STRICT;
+
+CREATE TABLE notifications (
+  job_id INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+  tries INTEGER NOT NULL DEFAULT 0,
+  -- Not tried before.
+  not_before INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE INDEX notifications_by_time ON notifications (not_before, job_id);
+
+CREATE TRIGGER jobs_end_is_told
+AFTER UPDATE OF state ON jobs
+WHEN NEW.state IN (6, 7, 8) AND OLD.state <> NEW.state
+BEGIN
+  INSERT INTO notifications (job_id)
+  SELECT NEW.id FROM notify_on WHERE state = NEW.state;
+END;

@@ -25,6 +25,14 @@ CallLimitOptions MakeCallLimits(const SecurityConfig& config) {
   return options;
 }
 
+NotifierOptions MakeNotifierOptions(const NotificationConfig& config) {
+  NotifierOptions options;
+  options.command = config.command;
+  options.only_failed = config.on == "failed";
+  options.limit = config.limit;
+  return options;
+}
+
 PathRoots MakePathRoots(const SecurityConfig& config) {
   return {config.input_roots, config.output_roots};
 }

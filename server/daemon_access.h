@@ -1,5 +1,5 @@
-// What the table [security] of the configuration means for the parts that
-// enforce it.
+// What the tables [security] and [notifications] of the configuration mean for
+// the parts that follow them.
 #pragma once
 
 #include <vector>
@@ -11,11 +11,13 @@
 #include "server/access/path_roots.h"
 #include "server/config/daemon_config.h"
 #include "server/grpc_listener.h"
+#include "server/notify/notifier.h"
 
 namespace atelier::server {
 
 AccessPolicy MakeAccessPolicy(const SecurityConfig& config);
 CallLimitOptions MakeCallLimits(const SecurityConfig& config);
+NotifierOptions MakeNotifierOptions(const NotificationConfig& config);
 PathRoots MakePathRoots(const SecurityConfig& config);
 
 // Without services. Errors: those of MakeRemoteCredentials.

@@ -86,6 +86,7 @@ absl::Status Complete(const ConfigPlaces& places, DaemonConfig* config) {
         "listen and worker_listen are the same socket");
   }
   RETURN_IF_ERROR(CheckSocket("worker_listen", config->worker_listen));
+  RETURN_IF_ERROR(CheckNotifications(config->notifications));
   return CheckSecurity(config->security);
 }
 
@@ -99,6 +100,7 @@ absl::StatusOr<DaemonConfig> ParseDaemonConfig(absl::string_view toml,
   ReadRules(reader, &config);
   ReadOutlets(reader, &config);
   ReadSecurity(reader, &config.security);
+  ReadNotifications(reader, &config.notifications);
   reader.Table("devices", [&](ConfigReader& table) {
     ReadDevices(table, &config.devices);
   });

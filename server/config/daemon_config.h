@@ -56,6 +56,7 @@ struct DaemonConfig {
   // State on a network file system, at one's own risk.
   bool allow_network_file_system = false;
   SecurityConfig security;
+  NotificationConfig notifications;
   DeviceConfig devices;
   // [scheduling]: shares, quotas, preemption, maintenance.
   ScheduleRules scheduling;

@@ -44,6 +44,22 @@ void ReadSecurity(ConfigReader& reader, SecurityConfig* config) {
                [config](ConfigReader& table) { ReadTable(table, config); });
 }
 
+void ReadNotifications(ConfigReader& reader, NotificationConfig* config) {
+  reader.Table("notifications", [config](ConfigReader& table) {
+    table.Texts("command", &config->command);
+    table.Choice("on", {"ended", "failed"}, &config->on);
+    table.Seconds("limit_seconds", {0.1, 3600}, &config->limit);
+  });
+}
+
+absl::Status CheckNotifications(const NotificationConfig& config) {
+  if (config.command.empty() || absl::StartsWith(config.command[0], "/"))
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "notifications.command begins with ", config.command[0],
+      "; the program's path must be absolute, and is run without a shell"));
+}
+
 bool IsLoopback(const std::string& address) {
   const std::string host = address.substr(0, address.rfind(':'));
   // Names that only begin like an address are not one.

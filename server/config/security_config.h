@@ -45,6 +45,17 @@ struct SecurityConfig {
   absl::Duration slow_reader = absl::Minutes(1);
 };
 
+// Table [notifications]: whom ends of jobs are told (server/notify).
+struct NotificationConfig {
+  std::vector<std::string> command;
+  // ended or failed.
+  std::string on = "ended";
+  absl::Duration limit = absl::Seconds(30);
+};
+
+void ReadNotifications(ConfigReader& reader, NotificationConfig* config);
+absl::Status CheckNotifications(const NotificationConfig& config);
+
 void ReadSecurity(ConfigReader& reader, SecurityConfig* config);
 
 // What the fields say together. Errors: INVALID_ARGUMENT naming the keys.

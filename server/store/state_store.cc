@@ -16,6 +16,7 @@
 #include "server/store/sqlite_access_store.h"
 #include "server/store/sqlite_event_log.h"
 #include "server/store/sqlite_job_store.h"
+#include "server/store/sqlite_notification_store.h"
 #include "server/store/sqlite_schedule_store.h"
 #include "server/store/state_folder.h"
 #include "server/store/writer.h"
@@ -43,6 +44,7 @@ class OpenedStateStore : public StateStore {
         jobs_(options.state_dir, writer_, readers_),
         events_(readers_),
         access_(writer_, readers_, last_audit),
+        notifications_(writer_, readers_),
         schedule_(writer_, readers_) {
     writer_.AddListener(points_.get());
   }
@@ -50,6 +52,7 @@ class OpenedStateStore : public StateStore {
   JobStore& jobs() override { return jobs_; }
   const EventLog& events() const override { return events_; }
   AccessStore& access() override { return access_; }
+  NotificationStore& notifications() override { return notifications_; }
   ScheduleStore& schedule() override { return schedule_; }
   void AddListener(EventListener* listener) override {
     writer_.AddListener(listener);
@@ -74,6 +77,7 @@ class OpenedStateStore : public StateStore {
   SqliteJobStore jobs_;
   SqliteEventLog events_;
   SqliteAccessStore access_;
+  SqliteNotificationStore notifications_;
   SqliteScheduleStore schedule_;
 };
 

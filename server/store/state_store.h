@@ -15,6 +15,7 @@
 #include "server/jobs/clock.h"
 #include "server/jobs/event_log.h"
 #include "server/jobs/job_store.h"
+#include "server/jobs/notification_store.h"
 #include "server/jobs/schedule_store.h"
 
 namespace atelier::server {
@@ -38,6 +39,7 @@ class StateStore {
   // All live as long as the store. Threads: any.
   virtual JobStore& jobs() = 0;
   virtual AccessStore& access() = 0;
+  virtual NotificationStore& notifications() = 0;
   virtual ScheduleStore& schedule() = 0;
   virtual const EventLog& events() const = 0;
 

@@ -176,7 +176,7 @@ TEST(DaemonConfigTest, ExampleFileIsWhatTheDefaultsAre) {
     if (is_key) ++keys;
     active += is_key ? line.substr(1) + "\n" : line + "\n";
   }
-  EXPECT_EQ(keys, 40);
+  EXPECT_EQ(keys, 68);
   const auto given = ParseDaemonConfig(active, {"/usr/bin", "", ""});
   ASSERT_TRUE(given.ok()) << given.status();
   const auto defaults =
