@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "client/commands/commands.h"
+#include "client/commands/drain.h"
 #include "client/exit_code.h"
 #include "client/output/json.h"
 #include "client/output/table.h"
@@ -161,16 +162,20 @@ absl::StatusOr<int> RunAdmin(const Invocation& invocation) {
   const std::string& noun = invocation.arguments.positional[0];
   if (noun == "token") return RunToken(invocation);
   if (noun == "audit") return RunAudit(invocation);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "admin has no command ", noun, DidYouMean(noun, {"audit", "token"})));
+  if (noun == "drain") return RunDrain(invocation);
+  if (noun == "resume") return RunResume(invocation);
+  return absl::InvalidArgumentError(
+      absl::StrCat("admin has no command ", noun,
+                   DidYouMean(noun, {"audit", "drain", "resume", "token"})));
 }
 
 }  // namespace
 
 Command AdminCommand() {
   return {"admin",
-          "For administrators: admin token create|list|revoke, admin audit",
-          {"token create USER | token list | token revoke ID | audit",
+          "For administrators: token create|list|revoke, audit, drain, resume",
+          {"token create USER | token list | token revoke ID | audit | drain "
+           "[DEVICE] | resume [DEVICE]",
            1,
            3,
            {{"scope", "SCOPE", "Of a new token: read, user, operator, admin"},
@@ -178,7 +183,10 @@ Command AdminCommand() {
             {"note", "TEXT", "What a new token is for"},
             {"user", "NAME", "Only tokens or entries of this user"},
             {"job", "ID", "Only entries of this job"},
-            {"limit", "N", "At most so many entries (50)"}}},
+            {"limit", "N", "At most so many entries (50)"},
+            {"message", "TEXT", "Why it is drained"},
+            {"requeue", "",
+             "Running jobs save their state, stop and go on later"}}},
           RunAdmin};
 }
 

@@ -112,8 +112,8 @@ absl::Status AddScheduleFlags(const Arguments& arguments, v1::JobSpec* spec) {
   const auto after = arguments.flags.find("after");
   if (after == arguments.flags.end()) return absl::OkStatus();
   for (const std::string& list : after->second) {
-    for (const std::string text : absl::StrSplit(list, ',')) {
-      ASSIGN_OR_RETURN(*spec->add_after(), ParseDependency(text));
+    for (const absl::string_view text : absl::StrSplit(list, ',')) {
+      ASSIGN_OR_RETURN(*spec->add_after(), ParseDependency(std::string(text)));
     }
   }
   return absl::OkStatus();

@@ -6,6 +6,7 @@
 #include "client/output/json.h"
 #include "client/output/table.h"
 #include "client/output/text.h"
+#include "client/output/wait_text.h"
 #include "proto/cc/enum_name.h"
 #include "proto/cc/job_file.h"
 #include "proto/cc/message_json.h"
@@ -127,6 +128,20 @@ absl::StatusOr<int> ShowWorstImages(const Invocation& invocation, int64_t id) {
   return kExitOk;
 }
 
+// Why a job waits; nothing for others.
+absl::Status PrintWait(Connection& connection, const v1::Job& job) {
+  const bool waits =
+      job.state() == v1::JOB_STATE_PENDING || job.state() == v1::JOB_STATE_HELD;
+  if (!waits || job.hidden()) return absl::OkStatus();
+  v1::ExplainJobRequest request;
+  request.set_id(job.id());
+  v1::ExplainJobResponse why;
+  RETURN_IF_ERROR(
+      connection.Call(&v1::ScheduleService::Stub::ExplainJob, request, &why));
+  connection.context().out << "\n" << WaitText(why, connection.context());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int> RunShow(const Invocation& invocation) {
   ASSIGN_OR_RETURN(const int64_t id,
                    ParseJobId(invocation.arguments.positional[0]));
@@ -141,6 +156,7 @@ absl::StatusOr<int> RunShow(const Invocation& invocation) {
     invocation.context.out << JobSpecToToml(job.spec()) << std::flush;
   } else {
     PrintJob(job, invocation.context);
+    RETURN_IF_ERROR(PrintWait(*connection, job));
   }
   return kExitOk;
 }

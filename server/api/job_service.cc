@@ -14,6 +14,7 @@
 #include "server/api/job_pumps.h"
 #include "server/jobs/attempt_token.h"
 #include "server/jobs/job_message.h"
+#include "server/jobs/schedule_spec.h"
 
 namespace atelier::server {
 namespace {
@@ -92,6 +93,7 @@ absl::Status JobServiceImpl::Submit(const v1::SubmitJobRequest& request,
   }
   ASSIGN_OR_RETURN(ResolvedSpec resolved,
                    ResolveJobSpec(request.spec(), parts_.limits, parts_.seeds));
+  RETURN_IF_ERROR(ResolveSchedule(parts_.schedule, owner, &resolved.spec));
   RETURN_IF_ERROR(
       MakeBadRequest(CheckRoots(parts_.roots, resolved.spec.training())));
   RETURN_IF_ERROR(CheckArchitecture(resolved.spec.architecture()));
@@ -103,6 +105,7 @@ absl::Status JobServiceImpl::Submit(const v1::SubmitJobRequest& request,
     return absl::OkStatus();
   }
   job.spec = std::move(resolved.spec);
+  job.queued_quota = parts_.schedule.quotas.OfUser(owner).queued_jobs;
   ASSIGN_OR_RETURN(Submission submission, parts_.store.SubmitJob(job));
   if (submission.is_new) context_.metrics.Submitted();
   *response.mutable_job() = ToMessage(submission.job);

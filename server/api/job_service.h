@@ -15,6 +15,7 @@
 #include "server/events/event_bus.h"
 #include "server/jobs/job_spec_validate.h"
 #include "server/jobs/job_store.h"
+#include "server/jobs/schedule_rules.h"
 
 namespace atelier::server {
 
@@ -28,6 +29,8 @@ struct JobServiceParts {
   // Of a submission, as it comes over the wire.
   size_t max_spec_bytes = 256 << 10;
   PathRoots roots;
+  // Groups and quotas.
+  ScheduleRules schedule;
   absl::Duration heartbeat = absl::Seconds(15);
 };
 

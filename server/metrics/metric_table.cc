@@ -25,9 +25,17 @@ constexpr MetricRow kRows[] = {
     {"atelier_jobs_adopted_total", MetricType::kCounter,
      "Workers of a former daemon that were adopted."},
     {"atelier_job_queue_seconds", MetricType::kHistogram,
-     "From submission to the first start of a job."},
+     "From submission to each start of a job, by its priority: low (below 0), "
+     "normal or high."},
     {"atelier_scheduler_pass_seconds", MetricType::kHistogram,
      "Duration of one look at the queue."},
+    {"atelier_jobs_preempted_total", MetricType::kCounter,
+     "Jobs that were stopped for one of higher priority."},
+    {"atelier_jobs_backfilled_total", MetricType::kCounter,
+     "Jobs that were started before one that waits first."},
+    {"atelier_user_device_seconds_total", MetricType::kCounter,
+     "Time that devices were held by ended attempts, by user; many users share "
+     "the label `others`."},
     {"atelier_training_step", MetricType::kGauge,
      "Optimizer steps done by a running job."},
     {"atelier_training_steps_target", MetricType::kGauge,

@@ -3,8 +3,11 @@
 #include <sqlite3.h>
 
 #include <map>
+#include <set>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
 #include "prometheus/gauge.h"
@@ -60,6 +63,25 @@ auto& AddFamily(Builder builder, Metric metric,
       .Register(registry);
 }
 
+// Time by user, of which the first so many have a series of their own.
+class UserSeconds {
+ public:
+  explicit UserSeconds(CounterFamily& family) : family_(family) {}
+
+  void Add(const std::string& user, double seconds) {
+    absl::MutexLock lock(&mutex_);
+    const bool is_named = users_.size() < kMaxUsers || users_.count(user) > 0;
+    if (is_named) users_.insert(user);
+    family_.Add({{"user", is_named ? user : "others"}}).Increment(seconds);
+  }
+
+ private:
+  static constexpr size_t kMaxUsers = 100;
+  CounterFamily& family_;
+  absl::Mutex mutex_;
+  std::set<std::string> users_ ABSL_GUARDED_BY(mutex_);
+};
+
 }  // namespace
 
 struct Metrics::Families {
@@ -97,8 +119,10 @@ struct Metrics::Families {
   CounterFamily& requests = Counters(Metric::kRequests);
   GaugeFamily& streams = Gauges(Metric::kStreams);
   prometheus::Gauge& draining = Gauges(Metric::kDraining).Add({});
-  prometheus::Histogram& queued =
-      Histograms(Metric::kQueueSeconds).Add({}, WaitBuckets());
+  HistogramFamily& queued = Histograms(Metric::kQueueSeconds);
+  prometheus::Counter& preempted = Counters(Metric::kPreemptions).Add({});
+  prometheus::Counter& backfilled = Counters(Metric::kBackfills).Add({});
+  UserSeconds user_seconds{Counters(Metric::kUserDeviceSeconds)};
   prometheus::Histogram& pass =
       Histograms(Metric::kSchedulerPass).Add({}, CallBuckets());
   prometheus::Histogram& step =
@@ -169,8 +193,18 @@ void Metrics::StreamChanged(absl::string_view method, int change) {
 
 void Metrics::Submitted() { families_->submitted.Increment(); }
 
-void Metrics::AttemptStarted(absl::Duration queued) {
-  families_->queued.Observe(SecondsOf(queued));
+void Metrics::AttemptStarted(absl::Duration queued, int priority,
+                             bool is_backfill) {
+  const char* name = priority < 0 ? "low" : priority > 0 ? "high" : "normal";
+  families_->queued.Add({{"priority", name}}, WaitBuckets())
+      .Observe(SecondsOf(queued));
+  if (is_backfill) families_->backfilled.Increment();
+}
+
+void Metrics::Preempted() { families_->preempted.Increment(); }
+
+void Metrics::DevicesUsed(const std::string& user, double device_seconds) {
+  families_->user_seconds.Add(user, device_seconds);
 }
 
 void Metrics::AttemptDone(v1::AttemptOutcome outcome, v1::JobReason reason) {

@@ -43,8 +43,12 @@ class Metrics : public EventListener {
   void StreamChanged(absl::string_view method, int change);
 
   void Submitted();
-  // A job was started; how long it had been waiting.
-  void AttemptStarted(absl::Duration queued);
+  // A job was started; how long it had been waiting, and whether it passed one
+  // that waits before it.
+  void AttemptStarted(absl::Duration queued, int priority, bool is_backfill);
+  void Preempted();
+  // Devices were held that long, all together.
+  void DevicesUsed(const std::string& user, double device_seconds);
   void AttemptDone(v1::AttemptOutcome outcome, v1::JobReason reason);
   void WorkerAdopted();
   void WorkerFenced();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,13 +20,15 @@ constexpr absl::Duration kLookAgain = absl::Seconds(5);
 }  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options, JobStore& store,
-                     const Clock& clock, WorkerLeases* leases,
-                     SchedulerHooks hooks)
+                     ScheduleStore& schedule, const Clock& clock,
+                     WorkerLeases* leases, SchedulerHooks hooks)
     : options_(std::move(options)),
       store_(store),
+      schedule_(schedule),
       clock_(clock),
       leases_(leases),
-      hooks_(std::move(hooks)) {}
+      hooks_(std::move(hooks)),
+      queue_(options_.rules, schedule) {}
 
 Scheduler::~Scheduler() { Stop(); }
 
@@ -51,24 +54,87 @@ void Scheduler::Wake() {
   awake_ = true;
 }
 
-void Scheduler::SetDraining(bool draining) {
+void Scheduler::Close() {
   absl::MutexLock lock(&mutex_);
-  draining_ = draining;
-  awake_ = true;
+  closing_ = true;
+}
+
+absl::Status Scheduler::Drain(const std::string& message,
+                              bool requeue_running) {
+  RETURN_IF_ERROR(queue_.SetDrain(ServerDrain{message, clock_.Now()}));
+  Wake();
+  if (!requeue_running) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<Job> jobs, store_.RunningJobs());
+  for (const Job& job : jobs) {
+    if (job.state == v1::JOB_STATE_STOPPING) continue;
+    const absl::Status stopped =
+        store_
+            .ChangeState({job.id, v1::JOB_STATE_STOPPING,
+                          v1::JOB_REASON_DRAINING,
+                          "stops because the daemon drains; goes on later"})
+            .status();
+    // It may have ended meanwhile.
+    if (!stopped.ok() && !absl::IsFailedPrecondition(stopped)) return stopped;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::Resume() {
+  RETURN_IF_ERROR(queue_.SetDrain(std::nullopt));
+  Wake();
+  return absl::OkStatus();
 }
 
 bool Scheduler::draining() const {
   absl::MutexLock lock(&mutex_);
-  return draining_;
+  return closing_ || queue_.drain().has_value();
 }
 
-void Scheduler::OnEvents(JobId, absl::Span<const v1::Event> events) {
-  const bool moved =
-      std::any_of(events.begin(), events.end(), [](const v1::Event& event) {
-        return event.has_state() &&
-               event.state().state() != v1::JOB_STATE_STARTING &&
-               event.state().state() != v1::JOB_STATE_RUNNING;
-      });
+absl::StatusOr<Job> Scheduler::Requeue(JobId id, const std::string& message) {
+  ASSIGN_OR_RETURN(const Job job, store_.ReadJob(id));
+  if (job.state == v1::JOB_STATE_STOPPING) return job;
+  const bool waits =
+      job.state == v1::JOB_STATE_PENDING || job.state == v1::JOB_STATE_HELD;
+  if (waits) {
+    JobUpdate update;
+    update.job = id;
+    update.start_now = true;
+    return schedule_.UpdateJob(update);
+  }
+  return store_.ChangeState(
+      {id, v1::JOB_STATE_STOPPING, v1::JOB_REASON_REQUEUED,
+       message.empty() ? "was put back into the queue" : message});
+}
+
+absl::StatusOr<Explanation> Scheduler::Explain(JobId id) {
+  ASSIGN_OR_RETURN(const std::vector<Job> jobs, store_.RunningJobs());
+  const MachineView machine = ViewMachine();
+  std::map<JobId, absl::Time> ends;
+  for (const Job& job : jobs) {
+    const v1::Progress& progress = job.progress;
+    const double seconds =
+        static_cast<double>(progress.total_steps() - progress.step()) *
+        progress.step_seconds();
+    if (progress.total_steps() > 0 && progress.step_seconds() > 0) {
+      ends[job.id] = machine.now + absl::Seconds(seconds);
+    }
+  }
+  return queue_.Explain(machine, id, ends);
+}
+
+absl::StatusOr<std::vector<ShareRow>> Scheduler::Shares() {
+  return queue_.Shares(clock_.Now());
+}
+
+void Scheduler::OnEvents(JobId job, absl::Span<const v1::Event> events) {
+  bool is_state = false;
+  bool moved = false;
+  for (const v1::Event& event : events) {
+    is_state = is_state || event.has_state();
+    moved = moved || (event.has_state() &&
+                      event.state().state() != v1::JOB_STATE_STARTING);
+  }
+  if (is_state) queue_.Touch(job);
   if (moved) Wake();
 }
 
@@ -93,14 +159,17 @@ void Scheduler::Loop() {
 }
 
 absl::Time Scheduler::Pass() {
-  const absl::StatusOr<QueueView> view = ReadView();
-  if (!view.ok()) return clock_.Now() + kLookAgain;
-  const Decision decision = Choose(*view);
-  for (const JobStart& start : decision.starts) StartJob(start);
-  ExplainWaits(*view, decision.waits);
-  absl::Time look_again = decision.look_again;
-  if (view->disk_low) {
-    look_again = std::min(look_again, view->now + kLookAgain);
+  const MachineView machine = ViewMachine();
+  const absl::StatusOr<Plan> plan = queue_.Look(machine);
+  if (!plan.ok()) return clock_.Now() + kLookAgain;
+  FailDoomed();
+  StopForMaintenance(machine.now);
+  StopFor(*plan);
+  for (const JobStart& start : plan->starts) StartJob(start);
+  NoteWaits(*plan);
+  absl::Time look_again = plan->look_again;
+  if (machine.disk_low) {
+    look_again = std::min(look_again, machine.now + kLookAgain);
   }
   if (leases_ != nullptr) {
     look_again = std::min(look_again, leases_->NextExpiry());
@@ -108,20 +177,17 @@ absl::Time Scheduler::Pass() {
   return look_again;
 }
 
-absl::StatusOr<QueueView> Scheduler::ReadView() const {
-  ASSIGN_OR_RETURN(QueueSnapshot queue, store_.ReadQueue());
-  QueueView view;
-  view.waiting = std::move(queue.waiting);
-  view.devices = hooks_.devices();
+MachineView Scheduler::ViewMachine() const {
+  MachineView machine;
+  machine.devices = hooks_.devices();
   if (hooks_.host_memory_bytes)
-    view.host.total_bytes = hooks_.host_memory_bytes();
-  view.host.reserved_bytes = queue.reserved_memory_bytes;
-  view.now = clock_.Now();
-  view.draining = draining();
-  view.disk_low = options_.min_free_bytes > 0 && hooks_.free_bytes &&
-                  hooks_.free_bytes() < options_.min_free_bytes;
-  MarkLeased(queue.leases, &view.devices);
-  return view;
+    machine.host_memory_bytes = hooks_.host_memory_bytes();
+  machine.now = clock_.Now();
+  machine.disk_low = options_.min_free_bytes > 0 && hooks_.free_bytes &&
+                     hooks_.free_bytes() < options_.min_free_bytes;
+  absl::MutexLock lock(&mutex_);
+  machine.is_closing = closing_;
+  return machine;
 }
 
 void Scheduler::StartJob(const JobStart& start) {
@@ -131,6 +197,10 @@ void Scheduler::StartJob(const JobStart& start) {
       store_.StartAttempt({start.job, start.devices, Sha256Hex(token)});
   if (!job.ok()) return;
   const Attempt attempt = job->attempts.back();
+  if (hooks_.started) {
+    hooks_.started(*job, attempt.start_time - job->create_time,
+                   start.is_backfill);
+  }
   if (leases_ != nullptr) leases_->Renew(attempt.id);
   const absl::Status started = hooks_.start({*std::move(job), attempt, token});
   if (started.ok()) return;
@@ -143,15 +213,54 @@ void Scheduler::StartJob(const JobStart& start) {
   AttemptEnded(result).IgnoreError();
 }
 
-void Scheduler::ExplainWaits(const QueueView& view,
-                             const std::vector<JobWait>& waits) {
-  std::map<JobId, const WaitingJob*> now;
-  for (const WaitingJob& job : view.waiting) now[job.id] = &job;
-  for (const JobWait& wait : waits) {
-    const WaitingJob& job = *now.at(wait.job);
-    if (job.reason == wait.reason && job.message == wait.message) continue;
-    // A job that moved on meanwhile needs no explanation.
-    store_.ExplainWait(wait.job, wait.reason, wait.message).IgnoreError();
+void Scheduler::NoteWaits(const Plan& plan) {
+  std::vector<WaitNote> notes;
+  std::set<JobId> told;
+  for (const JobWait& wait : plan.waits) {
+    notes.push_back({wait.job, wait.reason, wait.message});
+    told.insert(wait.job);
+  }
+  for (const JobStart& start : plan.starts) told.insert(start.job);
+  for (const JobId job : queue_.TakeResolved()) {
+    if (told.count(job) != 0) continue;
+    notes.push_back({job, v1::JOB_REASON_PRIORITY,
+                     "the jobs that it waited for have ended; waits for its "
+                     "turn"});
+  }
+  schedule_.NoteWaits(notes).IgnoreError();
+}
+
+void Scheduler::FailDoomed() {
+  for (const auto& [job, awaited] : queue_.Doomed()) {
+    // One that was cancelled meanwhile has ended.
+    store_
+        .ChangeState({job, v1::JOB_STATE_FAILED,
+                      v1::JOB_REASON_DEPENDENCY_FAILED,
+                      absl::StrCat("job ", awaited,
+                                   ", for which it waited, ended otherwise")})
+        .IgnoreError();
+  }
+}
+
+void Scheduler::StopFor(const Plan& plan) {
+  for (const Preemption& preemption : plan.preemptions) {
+    const absl::StatusOr<Job> stopped = store_.ChangeState(
+        {preemption.job, v1::JOB_STATE_STOPPING, v1::JOB_REASON_PREEMPTED,
+         absl::StrCat("makes room for job ", preemption.in_favour,
+                      ", which has a higher priority; goes on later")});
+    if (stopped.ok() && hooks_.preempted) hooks_.preempted();
+  }
+}
+
+void Scheduler::StopForMaintenance(absl::Time now) {
+  const MaintenanceWindow* window = NextMaintenance(rules(), now);
+  if (window == nullptr || window->start > now) return;
+  for (const JobId job : queue_.Stoppable()) {
+    store_
+        .ChangeState({job, v1::JOB_STATE_STOPPING, v1::JOB_REASON_MAINTENANCE,
+                      absl::StrCat("stops for maintenance; goes on later: ",
+                                   window->message)})
+        .IgnoreError();
   }
 }
 

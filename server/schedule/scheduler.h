@@ -1,6 +1,7 @@
-// The loop that starts jobs: wakes when something changed or a back-off is
-// over, asks the policy, writes the attempt with its device leases, and hands
-// it to the one that spawns. Ends attempts by the same rules.
+// The loop that starts jobs: wakes when something changed or a time has come,
+// asks for a plan, writes each attempt with its device leases, and hands it to
+// the one that spawns; asks jobs to stop that others come before. What becomes
+// of ended attempts is decided by the rules of policy.h.
 #pragma once
 
 #include <functional>
@@ -22,11 +23,13 @@
 #include "server/jobs/job_store.h"
 #include "server/schedule/lease.h"
 #include "server/schedule/policy.h"
+#include "server/schedule/queue_state.h"
 
 namespace atelier::server {
 
 struct SchedulerOptions {
   RetryRules retry;
+  ScheduleRules rules;
   // No starts while less than this is free; 0: no matter.
   int64_t min_free_bytes = 0;
 };
@@ -46,14 +49,19 @@ struct SchedulerHooks {
   std::function<int64_t()> free_bytes;
   // A scheduling pass took that long. May be null.
   std::function<void(absl::Duration)> pass_done;
+  // A job was started, after that wait; it may have passed others. May be null.
+  std::function<void(const Job&, absl::Duration waited, bool is_backfill)>
+      started;
+  // A job is stopped for one of higher priority. May be null.
+  std::function<void()> preempted;
 };
 
 // Threads: all methods, from any.
 class Scheduler : public EventListener {
  public:
   // What is referred to outlives the scheduler. `leases` may be null.
-  Scheduler(SchedulerOptions options, JobStore& store, const Clock& clock,
-            WorkerLeases* leases, SchedulerHooks hooks);
+  Scheduler(SchedulerOptions options, JobStore& store, ScheduleStore& schedule,
+            const Clock& clock, WorkerLeases* leases, SchedulerHooks hooks);
   // Stops.
   ~Scheduler() override;
 
@@ -68,9 +76,28 @@ class Scheduler : public EventListener {
   // Looks at the queue again soon.
   void Wake();
 
-  // No new starts from now on (or again).
-  void SetDraining(bool draining);
+  // The daemon goes down: no new starts.
+  void Close();
+
+  // No new starts until resumed, over restarts too; with `requeue_running`
+  // running jobs stop with their state saved and wait again. Blocks: disk
+  // syncs.
+  absl::Status Drain(const std::string& message, bool requeue_running);
+  absl::Status Resume();
   bool draining() const;
+
+  // Stops a running job with its state saved and puts it back into the queue;
+  // one that waits may start at once. Blocks: a disk sync.
+  // Errors: FAILED_PRECONDITION, JOB_ENDED; those of JobStore.
+  absl::StatusOr<Job> Requeue(JobId job, const std::string& message);
+
+  // Why a job that waits does so. Blocks: reads of the store.
+  // Errors: NOT_FOUND: it does not wait.
+  absl::StatusOr<Explanation> Explain(JobId job);
+
+  // Who has had how much of the devices, least served first. Blocks: reads.
+  absl::StatusOr<std::vector<ShareRow>> Shares();
+  const ScheduleRules& rules() const { return queue_.rules(); }
 
   // The attempt has ended: decides what becomes of the job (AfterAttempt),
   // writes it and frees the devices. The job comes back as it is then.
@@ -78,28 +105,33 @@ class Scheduler : public EventListener {
   // where it had been ended before.
   absl::StatusOr<Job> AttemptEnded(const AttemptResult& result);
 
-  // Wakes when a job may have become startable.
+  // Notes what changed and wakes when a job may have become startable.
   void OnEvents(JobId job, absl::Span<const v1::Event> events) override;
 
  private:
   void Loop();
   // One pass; returns when to look again.
   absl::Time Pass();
-  absl::StatusOr<QueueView> ReadView() const;
+  MachineView ViewMachine() const;
   void StartJob(const JobStart& start);
-  void ExplainWaits(const QueueView& view, const std::vector<JobWait>& waits);
+  void NoteWaits(const Plan& plan);
+  void FailDoomed();
+  void StopFor(const Plan& plan);
+  void StopForMaintenance(absl::Time now);
   void EndExpired();
 
   const SchedulerOptions options_;
   JobStore& store_;
+  ScheduleStore& schedule_;
   const Clock& clock_;
   WorkerLeases* const leases_;
   const SchedulerHooks hooks_;
+  QueueState queue_;
 
   mutable absl::Mutex mutex_;
   bool awake_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   absl::BitGen random_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };

@@ -15,6 +15,7 @@
 #include "server/jobs/attempt_token.h"
 #include "server/jobs/job_paths.h"
 #include "server/store/job_rows.h"
+#include "server/store/schedule_rows.h"
 #include "server/store/sqlite_event_log.h"
 
 namespace atelier::server {
@@ -113,14 +114,20 @@ absl::StatusOr<Submission> SubmitJob(WriteTransaction& transaction,
       return Submission{std::move(job), false};
     }
   }
+  RETURN_IF_ERROR(CheckQueuedQuota(connection, request.owner,
+                                   request.queued_quota));
   Submission submission;
   Job& job = submission.job;
   job.uid = MakeUid(absl::ToUnixMillis(transaction.now()));
   job.spec = request.spec;
   job.owner = request.owner;
   job.create_time = transaction.now();
+  if (job.spec.hold()) job.state = v1::JOB_STATE_HELD;
+  job.reason = FirstReason(job.spec);
+  job.message = FirstMessage(job.spec);
   job.output_dir = request.spec.training().output().output_dir();
   InsertJob(connection, state_dir, &job);
+  RETURN_IF_ERROR(InsertSchedule(connection, job));
   if (!request.request_id.empty()) {
     Query(connection, "INSERT INTO requests VALUES (?, ?, ?, ?, ?)")
         .Bind(request.owner, request.request_id, request.body_hash, job.id,
@@ -241,6 +248,7 @@ absl::StatusOr<Job> FinishAttempt(WriteTransaction& transaction,
   attempt.last_log = LastLog(result.last_log);
   UpdateAttempt(transaction.connection(), attempt);
   ReleaseDevices(transaction, result.id);
+  AddUsage(transaction.connection(), job, attempt);
   job.not_before = end.not_before;
   RETURN_IF_ERROR(
       Move(transaction,

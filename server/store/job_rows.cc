@@ -78,7 +78,8 @@ JobRequest RequestFromRow(const Query& row, int first) {
 const char kJobColumns[] =
     "jobs.id, uid, spec, state, reason, message, owner, create_time, "
     "start_time, end_time, not_before, cancel_requested, output_dir, progress, "
-    "attempt_count, last_sequence, version";
+    "attempt_count, last_sequence, version, time_limit, priority, "
+    "sweep_running";
 
 Job JobFromRow(const Query& row) {
   Job job;
@@ -100,6 +101,16 @@ Job JobFromRow(const Query& row) {
   job.attempt_count = static_cast<int>(row.Int(14));
   job.last_sequence = row.Int(15);
   job.version = row.Int(16);
+  // What may change of what was asked for.
+  job.spec.clear_time_limit();
+  if (!row.IsNull(17)) {
+    job.time_limit = absl::Microseconds(row.Int(17));
+    job.spec.mutable_time_limit()->set_seconds(row.Int(17) / 1000000);
+    job.spec.mutable_time_limit()->set_nanos(
+        static_cast<int>(row.Int(17) % 1000000 * 1000));
+  }
+  job.spec.set_priority(static_cast<int>(row.Int(18)));
+  job.spec.set_sweep_running(static_cast<int>(row.Int(19)));
   return job;
 }
 
@@ -155,6 +166,7 @@ void InsertJob(Connection& connection, const std::string& state_dir, Job* job) {
             request.host_memory_bytes, LimitColumn(request.time_limit))
       .Run();
   job->id = connection.last_insert_id();
+  job->time_limit = request.time_limit;
   if (job->output_dir.empty()) {
     job->output_dir = DefaultOutputFolder(state_dir, job->id);
     Query(connection, "UPDATE jobs SET output_dir = ? WHERE id = ?")

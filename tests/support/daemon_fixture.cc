@@ -84,6 +84,7 @@ void DaemonFixture::StartDaemon() {
 void DaemonFixture::Connect() {
   auto channel = FreshChannel(state_dir() + "/atelier.sock");
   jobs_ = v1::JobService::NewStub(channel);
+  schedule_ = v1::ScheduleService::NewStub(channel);
   server_ = v1::ServerService::NewStub(channel);
   devices_ = v1::DeviceService::NewStub(channel);
   workers_ =

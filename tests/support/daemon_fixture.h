@@ -15,6 +15,7 @@
 
 #include "atelier/v1/device.grpc.pb.h"
 #include "atelier/v1/job.grpc.pb.h"
+#include "atelier/v1/schedule.grpc.pb.h"
 #include "atelier/v1/server.grpc.pb.h"
 #include "atelier/v1/worker.grpc.pb.h"
 #include "tests/support/temp_dir.h"
@@ -73,6 +74,7 @@ class DaemonFixture : public ::testing::Test {
   pid_t daemon_pid() const { return daemon_; }
 
   std::unique_ptr<v1::JobService::Stub> jobs_;
+  std::unique_ptr<v1::ScheduleService::Stub> schedule_;
   std::unique_ptr<v1::ServerService::Stub> server_;
   std::unique_ptr<v1::WorkerService::Stub> workers_;
   std::unique_ptr<v1::DeviceService::Stub> devices_;

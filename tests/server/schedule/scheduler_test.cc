@@ -27,8 +27,8 @@ class SchedulerTest : public testing::StateTest {
       absl::MutexLock lock(&mutex_);
       return free_bytes_;
     };
-    scheduler_ =
-        std::make_unique<Scheduler>(options, jobs(), clock_, &leases_, hooks);
+    scheduler_ = std::make_unique<Scheduler>(
+        options, jobs(), state_->schedule(), clock_, &leases_, hooks);
     state_->AddListener(scheduler_.get());
     state_->AddListener(&counter_);
   }
@@ -171,12 +171,12 @@ TEST_F(SchedulerTest, WorkerThatCannotBeStartedFailsItsAttempt) {
 }
 
 TEST_F(SchedulerTest, DrainingStartsNothing) {
-  scheduler_->SetDraining(true);
+  ASSERT_TRUE(scheduler_->Drain("new disk", false).ok());
   scheduler_->Start();
   const JobId id = Submit();
   AwaitReason(id, v1::JOB_REASON_DRAINING);
   EXPECT_TRUE(started_.empty());
-  scheduler_->SetDraining(false);
+  ASSERT_TRUE(scheduler_->Resume().ok());
   EXPECT_TRUE(AwaitStarts(1));
 }
 

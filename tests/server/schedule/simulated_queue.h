@@ -17,6 +17,8 @@
 
 namespace atelier::server::testing {
 
+inline constexpr const char* kUsers[] = {"a", "b", "c"};
+
 class SimulatedQueue {
  public:
   explicit SimulatedQueue(uint64_t seed);
