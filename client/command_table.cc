@@ -84,15 +84,15 @@ absl::StatusOr<int> Dispatch(absl::Span<const std::string> tokens,
 
 absl::Span<const Command> AllCommands() {
   static const auto* const kCommands = new std::vector<Command>{
-      SubmitCommand(),      ConvertCommand(),   ListCommand(),
-      ShowCommand(),        WatchCommand(),     LogsCommand(),
-      WaitCommand(),        CancelCommand(),    SamplesCommand(),
-      WhyCommand(),         HoldCommand(),      ReleaseCommand(),
-      RequeueCommand(),     UpdateCommand(),
-      CheckpointsCommand(), OptionsCommand(),   DatasetCommand(),
-      GpusCommand(),        TopCommand(),       ServerCommand(),
-      UsersCommand(),       WhoAmICommand(),    AdminCommand(),
-      VersionCommand(),     CompletionCommand()};
+      SubmitCommand(),    ConvertCommand(), ListCommand(),
+      ShowCommand(),      WatchCommand(),   LogsCommand(),
+      WaitCommand(),      CancelCommand(),  SamplesCommand(),
+      WhyCommand(),       HoldCommand(),    ReleaseCommand(),
+      RequeueCommand(),   UpdateCommand(),  CheckpointsCommand(),
+      OptionsCommand(),   DatasetCommand(), GpusCommand(),
+      TopCommand(),       ServerCommand(),  UsersCommand(),
+      WhoAmICommand(),    AdminCommand(),   VersionCommand(),
+      CompletionCommand()};
   return *kCommands;
 }
 

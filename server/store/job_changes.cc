@@ -114,8 +114,8 @@ absl::StatusOr<Submission> SubmitJob(WriteTransaction& transaction,
       return Submission{std::move(job), false};
     }
   }
-  RETURN_IF_ERROR(CheckQueuedQuota(connection, request.owner,
-                                   request.queued_quota));
+  RETURN_IF_ERROR(
+      CheckQueuedQuota(connection, request.owner, request.queued_quota));
   Submission submission;
   Job& job = submission.job;
   job.uid = MakeUid(absl::ToUnixMillis(transaction.now()));
