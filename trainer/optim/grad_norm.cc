@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "trainer/tensor/planned_memory.h"
+
 namespace atelier::trainer {
 namespace {
 
@@ -52,6 +54,7 @@ double SquaresOnCpu(const Tensor& grad) {
 }  // namespace
 
 GradSquares SquaresOf(const Tensor& grad) {
+  if (!HasContents(grad) && grad.is_cpu()) return {};
   if (grad.device().is_cpu()) return {SquaresOnCpu(grad), Tensor()};
   return {0, torch::linalg_vector_norm(grad, 2, {}, false, torch::kFloat64)};
 }
@@ -69,7 +72,7 @@ double NormOf(const std::vector<GradSquares>& squares) {
   return std::sqrt(total);
 }
 
-double GradNorm(const std::vector<ParameterGroup>& groups) {
+std::vector<GradSquares> SquaresOf(const std::vector<ParameterGroup>& groups) {
   torch::NoGradGuard no_grad;
   std::vector<GradSquares> squares;
   for (const ParameterGroup& group : groups) {
@@ -78,7 +81,11 @@ double GradNorm(const std::vector<ParameterGroup>& groups) {
       if (grad.defined()) squares.push_back(SquaresOf(grad));
     }
   }
-  return NormOf(squares);
+  return squares;
+}
+
+double GradNorm(const std::vector<ParameterGroup>& groups) {
+  return NormOf(SquaresOf(groups));
 }
 
 double ClipFactor(double norm, double max_norm) {

@@ -14,6 +14,8 @@ struct GradSquares {
   Tensor norm_on_device;  // not squared; undefined for gradients on the CPU
 };
 GradSquares SquaresOf(const Tensor& grad);
+// Of every gradient of every group, in order.
+std::vector<GradSquares> SquaresOf(const std::vector<ParameterGroup>& groups);
 // The norm over all of them, added up in their order.
 double NormOf(const std::vector<GradSquares>& squares);
 

@@ -77,12 +77,12 @@ void FusedUpdate::Take(size_t group, size_t index) {
   parameter.mutable_grad().reset();
 }
 
-double FusedUpdate::GradNorm() const {
+std::vector<GradSquares> FusedUpdate::squares() const {
   std::vector<GradSquares> all;
   for (const auto& group : squares_) {
     all.insert(all.end(), group.begin(), group.end());
   }
-  return NormOf(all);
+  return all;
 }
 
 }  // namespace atelier::trainer

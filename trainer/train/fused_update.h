@@ -26,7 +26,7 @@ class FusedUpdate {
   FusedUpdate& operator=(const FusedUpdate&) = delete;
 
   // Around each backward pass. Measuring: gradients are squared, summed and
-  // dropped; GradNorm() has the result after End.
+  // dropped; squares() has the result after End.
   void BeginMeasuring();
   // Updating: weights change as their gradients come, each first multiplied by
   // `grad_scale`. The norm is measured as well.
@@ -39,9 +39,8 @@ class FusedUpdate {
   // Whether a weight was changed since Abandon.
   bool has_updated() const { return has_updated_; }
 
-  // Of the last pass, as optim/grad_norm.h has it. Blocks: until a device has
-  // finished, once.
-  double GradNorm() const;
+  // Of the gradients of the last pass.
+  std::vector<GradSquares> squares() const;
 
  private:
   enum class Phase { kOff, kMeasuring, kUpdating };

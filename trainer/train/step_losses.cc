@@ -1,13 +1,32 @@
 #include "trainer/train/step_losses.h"
 
+#include <cmath>
+
 namespace atelier::trainer {
+namespace {
+
+// [1] fp64, undefined where nothing is on a device; adds what is on the host to
+// `on_host`.
+Tensor SumOnDevice(const std::vector<GradSquares>& squares, double* on_host) {
+  const torch::NoGradGuard no_grad;
+  std::vector<Tensor> norms;
+  for (const GradSquares& one : squares) {
+    *on_host += one.on_host;
+    if (one.norm_on_device.defined()) norms.push_back(one.norm_on_device);
+  }
+  if (norms.empty()) return {};
+  return torch::stack(norms).square().sum().view({1});
+}
+
+}  // namespace
 
 void StepLosses::Add(const Batch& part, const BatchLoss& loss, double share) {
   entries_.push_back({loss.mean.detach(), loss.by_sample, share,
                       part.image_indices, loss.timesteps, part.loss_weights});
 }
 
-StepLosses::Values StepLosses::Read(bool with_samples) const {
+StepLosses::Values StepLosses::Read(
+    bool with_samples, const std::vector<GradSquares>& squares) const {
   Values values;
   if (entries_.empty()) return values;
   std::vector<Tensor> all;  // means, then samples
@@ -15,6 +34,9 @@ StepLosses::Values StepLosses::Read(bool with_samples) const {
   for (const Entry& entry : entries_) {
     if (with_samples) all.push_back(entry.by_sample);
   }
+  double sum_of_squares = 0;
+  const Tensor squares_on_device = SumOnDevice(squares, &sum_of_squares);
+  if (squares_on_device.defined()) all.push_back(squares_on_device);
   const Tensor read =
       torch::cat(all).to(torch::kFloat64).to(torch::kCPU).contiguous();
   const double* value = read.data_ptr<double>();
@@ -29,6 +51,8 @@ StepLosses::Values StepLosses::Read(bool with_samples) const {
     AddSamples(entry, value, values.samples);
     value += entry.by_sample.numel();
   }
+  if (squares_on_device.defined()) sum_of_squares += *value;
+  values.grad_norm = std::sqrt(sum_of_squares);
   return values;
 }
 

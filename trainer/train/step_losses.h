@@ -1,10 +1,11 @@
-// The losses of a step's micro-batches, on the device until one copy brings
-// them all.
+// What a step came to, its losses and the norm of its gradients, on the device
+// until one copy brings it all: the step's only wait for the device.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "trainer/optim/grad_norm.h"
 #include "trainer/train/timestep_losses.h"
 #include "trainer/train/train_step.h"
 
@@ -21,10 +22,11 @@ class StepLosses {
   struct Values {
     double mean = 0;  // over the batches, each batch over its samples
     std::vector<SampleLoss> samples;
+    double grad_norm = 0;
   };
-  // Without `with_samples` theirs are not looked at. Blocks: until the device
-  // has finished, once.
-  Values Read(bool with_samples) const;
+  // Without `with_samples` theirs are not looked at. The norm is that of
+  // `squares`, as NormOf has it. Blocks: until the device has finished, once.
+  Values Read(bool with_samples, const std::vector<GradSquares>& squares) const;
 
  private:
   struct Entry {

@@ -75,7 +75,8 @@ class Trainer {
   // False when the run was asked to stop.
   absl::StatusOr<bool> Accumulate(Stopwatch& watch);
   absl::StatusOr<Batch> NextBatch(Stopwatch& watch);
-  void ReadLosses();
+  // Losses, and the norm of gradients with these squares.
+  void ReadStep(const std::vector<GradSquares>& squares);
   // Whether anything asks for the losses of single samples.
   bool UsesSampleLosses() const {
     return training_.loss_ledger || training_.guard.spike_threshold.has_value();

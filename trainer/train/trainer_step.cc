@@ -103,9 +103,10 @@ absl::StatusOr<Batch> Trainer::NextBatch(Stopwatch& watch) {
   return batch;
 }
 
-void Trainer::ReadLosses() {
-  StepLosses::Values values = losses_.Read(UsesSampleLosses());
+void Trainer::ReadStep(const std::vector<GradSquares>& squares) {
+  StepLosses::Values values = losses_.Read(UsesSampleLosses(), squares);
   gradients_.loss = values.mean;
+  gradients_.grad_norm = values.grad_norm;
   gradients_.samples = std::move(values.samples);
 }
 
@@ -123,7 +124,6 @@ absl::StatusOr<bool> Trainer::Accumulate(Stopwatch& watch) {
     gradients_.epoch = batch.epoch;
     Backward(batch, factor, is_last && UpdatesInBackward(), watch);
   }
-  ReadLosses();
   return true;
 }
 
@@ -141,7 +141,7 @@ double Trainer::FusedScale() const {
 }
 
 absl::StatusOr<Divergence::Action> Trainer::JudgeFused() {
-  gradients_.grad_norm = fused_->GradNorm();
+  ReadStep(fused_->squares());
   const Divergence::Action action = Judge();
   if (action == Divergence::Action::kApply ||
       action == Divergence::Action::kGoBack) {
@@ -177,8 +177,8 @@ absl::StatusOr<Divergence::Action> Trainer::FusedStep(Stopwatch& watch) {
     fused_->End();
     losses_.Clear();
     losses_.Add(batch, loss, 1);
-    ReadLosses();
-    gradients_.grad_norm = fused_->GradNorm() * unscale;
+    ReadStep(fused_->squares());
+    gradients_.grad_norm *= unscale;
     return Judge();
   };
   fused_->BeginMeasuring();
@@ -201,10 +201,11 @@ absl::StatusOr<Divergence::Action> Trainer::FusedStep(Stopwatch& watch) {
 }
 
 absl::StatusOr<Divergence::Action> Trainer::Update(Stopwatch& watch) {
-  watch.Enter("optimizer");
   Optimizer& optimizer = *training_.optimizer;
   const double unscale = scales_loss() ? scaler_.InverseScale() : 1;
-  gradients_.grad_norm = GradNorm(optimizer.groups()) * unscale;
+  ReadStep(SquaresOf(optimizer.groups()));
+  gradients_.grad_norm *= unscale;
+  watch.Enter("optimizer");
   const Divergence::Action action = Judge();
   if (scales_loss()) scaler_.Update(std::isfinite(gradients_.grad_norm));
   if (action == Divergence::Action::kStop) {
