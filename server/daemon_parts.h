@@ -74,6 +74,8 @@ struct Daemon::Parts {
   std::unique_ptr<AccessServiceImpl> access_service;
   std::unique_ptr<GrpcListener> worker_listener;
   std::unique_ptr<GrpcListener> listener;
+  // Once it knows local callers; remote ones may come before.
+  std::atomic<const GrpcListener*> ready_listener{nullptr};
   bool is_stopped = false;
 
   absl::Status OpenState();

@@ -24,7 +24,9 @@ void Daemon::Parts::MakeServices() {
                          clock,
                          *gate,
                          [this](const grpc::CallbackServerContext& call) {
-                           return listener->PeerOf(call);
+                           const GrpcListener* ready = ready_listener.load();
+                           return ready == nullptr ? RemotePeerOf(call)
+                                                   : ready->PeerOf(call);
                          },
                          config.security.slow_reader};
   worker_service = std::make_unique<WorkerServiceImpl>(
@@ -68,6 +70,7 @@ absl::Status Daemon::Parts::Listen() {
                           server_service.get(), device_service.get(),
                           access_service.get()};
   ASSIGN_OR_RETURN(listener, GrpcListener::Listen(for_clients));
+  ready_listener = listener.get();
   if (!config.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(exporter,
                      HttpExporter::Listen(config.metrics_listen, *metrics));
@@ -103,7 +106,8 @@ absl::StatusOr<v1::GetServerInfoResponse> Daemon::Parts::Describe() const {
       info.set_jobs_running(info.jobs_running() + count.count);
   }
   if (capabilities.ok()) *info.mutable_worker() = *capabilities;
-  info.set_remote_address(listener->remote_address());
+  if (const GrpcListener* ready = ready_listener.load())
+    info.set_remote_address(ready->remote_address());
   if (exporter != nullptr) info.set_metrics_address(exporter->address());
   return info;
 }

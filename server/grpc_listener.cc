@@ -80,14 +80,19 @@ void GrpcListener::Start() {
 }
 
 CallPeer GrpcListener::PeerOf(const grpc::ServerContextBase& call) const {
+  const auto known = socket_->CredentialsOf(call.peer());
+  if (!known.has_value()) return RemotePeerOf(call);
   CallPeer peer;
   peer.address = call.peer();
-  if (const auto known = socket_->CredentialsOf(peer.address)) {
-    peer.kind = CallPeer::Kind::kProcess;
-    peer.uid = known->uid;
-    peer.pid = known->pid;
-    return peer;
-  }
+  peer.kind = CallPeer::Kind::kProcess;
+  peer.uid = known->uid;
+  peer.pid = known->pid;
+  return peer;
+}
+
+CallPeer RemotePeerOf(const grpc::ServerContextBase& call) {
+  CallPeer peer;
+  peer.address = call.peer();
   peer.token = TokenOf(call);
   const auto context = call.auth_context();
   if (context == nullptr || !context->IsPeerAuthenticated()) return peer;

@@ -60,6 +60,10 @@ class GrpcListener {
   std::unique_ptr<PeerSocket> socket_;
 };
 
+// The same of a call from another machine: these come as soon as the address
+// is listened on, before Listen returns.
+CallPeer RemotePeerOf(const grpc::ServerContextBase& call);
+
 // What a remote listener proves itself with, and whom it believes. Without a
 // certificate nothing is proven or hidden: for loopback addresses only.
 // Errors: NOT_FOUND, PERMISSION_DENIED naming the file; FAILED_PRECONDITION
