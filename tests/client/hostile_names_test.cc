@@ -97,7 +97,7 @@ TEST_F(HostileNamesTest, NoCommandPassesControlCharactersToATerminal) {
 TEST_F(HostileNamesTest, JsonEscapesWhatItTells) {
   ASSERT_EQ(Run({"list", "--json"}), 0) << Err();
   EXPECT_EQ(Out().find('\x1b'), std::string::npos);
-  EXPECT_EQ(JsonLines().at(0).at("name"), kHostile);
+  EXPECT_EQ(JsonLines().at(0).at("spec").at("name"), kHostile);
 }
 
 TEST_F(HostileNamesTest, LogsThatGoIntoAFileKeepTheirBytes) {
