@@ -2,6 +2,8 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "trainer/nn/gemm_convolution.h"
+
 namespace atelier::trainer {
 namespace {
 
@@ -45,7 +47,21 @@ Conv2dImpl::Conv2dImpl(int64_t in, int64_t out, ConvOptions options)
 }
 
 Tensor Conv2dImpl::forward(const Tensor& x) {
-  return at::conv2d(x, weight, bias, options_.stride, options_.padding);
+  if (!x.is_cpu() || !at::autocast::is_autocast_enabled(at::kCPU)) {
+    return Convolve(x, weight, bias);
+  }
+  const torch::ScalarType format = at::autocast::get_autocast_dtype(at::kCPU);
+  const auto cast = [&](const Tensor& value) {
+    return at::autocast::cached_cast(format, value, at::kCPU);
+  };
+  return Convolve(cast(x), cast(weight), cast(bias));
+}
+
+Tensor Conv2dImpl::Convolve(const Tensor& x, const Tensor& kernel,
+                            const Tensor& offset) const {
+  return PrefersGemm(x, kernel, options_)
+             ? GemmConvolution(x, kernel, offset, options_)
+             : at::conv2d(x, kernel, offset, options_.stride, options_.padding);
 }
 
 LayerNormImpl::LayerNormImpl(int64_t width, double eps) : eps_(eps) {

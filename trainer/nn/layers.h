@@ -39,6 +39,9 @@ class Conv2dImpl : public torch::nn::Module {
   Tensor bias;
 
  private:
+  Tensor Convolve(const Tensor& x, const Tensor& kernel,
+                  const Tensor& offset) const;
+
   ConvOptions options_;
 };
 TORCH_MODULE(Conv2d);
