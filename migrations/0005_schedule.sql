@@ -10,6 +10,8 @@ ALTER TABLE jobs ADD COLUMN sweep_running INTEGER NOT NULL DEFAULT 0
   CHECK (sweep_running >= 0);
 
 CREATE INDEX jobs_by_owner_and_state ON jobs (owner, state);
+-- Lists of one's own jobs, newest first: without it all of them are sorted.
+CREATE INDEX jobs_by_owner ON jobs (owner, id);
 CREATE INDEX jobs_by_sweep ON jobs (sweep, state) WHERE sweep <> '';
 
 -- What a job waits for; conditions are atelier.v1.Dependency.Condition.
