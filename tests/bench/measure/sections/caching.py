@@ -14,9 +14,9 @@ def measure(context):
     section = Section(NAME)
     count = 8 if context.quick else 48
     checkpoint = context.checkpoint("--arch", "sd1", "--size", "tiny" if context.quick else "full")
-    folder = context.path("mixed-pictures")
+    folder = context.path(f"mixed-pictures-{count}")
     if not os.path.isdir(folder):
-        subprocess.run([context.program("dataset_bench"), "make", folder, "48"], check=True)
+        subprocess.run([context.program("dataset_bench"), "make", folder, str(count)], check=True)
     dataset = ours.dataset(context.path("mixed.toml"), folder, 128, 4, enable_bucket=True, min_bucket_reso=64,
                            max_bucket_reso=256, bucket_reso_steps=64)
     context.calm()
@@ -31,7 +31,7 @@ def measure(context):
         rows.append(_peer(context, section, checkpoint, dataset, folder, rate, _is_disturbed(first)))
     else:
         section.notes.append("sd-scripts was not measured: it needs --sd-scripts and --python, and full sizes")
-    section.table(f"Latents of pictures of mixed shapes near 128 pixels, batches of 4 ({count} and more)",
+    section.table(f"Latents of {count} pictures of mixed shapes near 128 pixels, batches of 4",
                   ["run", "images/s", "first run s", "second run s", "peak GB"], rows)
     _forget(folder)
     return section
