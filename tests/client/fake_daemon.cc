@@ -39,6 +39,7 @@ void FakeDaemon::Start() {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
   builder.RegisterService(static_cast<v1::AccessService::Service*>(this));
+  builder.RegisterService(static_cast<v1::DeviceService::Service*>(this));
   builder.RegisterService(static_cast<v1::JobService::Service*>(this));
   builder.RegisterService(static_cast<v1::ServerService::Service*>(this));
   server_ = builder.BuildAndStart();
@@ -79,6 +80,21 @@ grpc::Status FakeDaemon::GetJob(Context*, const v1::GetJobRequest* request,
   const auto found = jobs.find(request->id());
   if (found == jobs.end()) return NoSuchJob();
   *response->mutable_job() = found->second;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::ListDevices(Context*, const v1::ListDevicesRequest*,
+                                     v1::ListDevicesResponse* response) {
+  const std::lock_guard lock(mutex_);
+  *response = devices;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::DrainDevice(Context*,
+                                     const v1::DrainDeviceRequest* request,
+                                     v1::DrainDeviceResponse*) {
+  const std::lock_guard lock(mutex_);
+  drains.push_back(*request);
   return grpc::Status::OK;
 }
 

@@ -12,6 +12,7 @@
 #include "grpcpp/server.h"
 
 #include "atelier/v1/access.grpc.pb.h"
+#include "atelier/v1/device.grpc.pb.h"
 #include "atelier/v1/job.grpc.pb.h"
 #include "atelier/v1/server.grpc.pb.h"
 #include "tests/support/temp_dir.h"
@@ -19,6 +20,7 @@
 namespace atelier::client {
 
 class FakeDaemon final : public v1::AccessService::Service,
+                         public v1::DeviceService::Service,
                          public v1::JobService::Service,
                          public v1::ServerService::Service {
  public:
@@ -42,6 +44,7 @@ class FakeDaemon final : public v1::AccessService::Service,
   v1::ListUsersResponse users;
   v1::ListTokensResponse tokens;
   v1::ListAuditEntriesResponse audit;
+  v1::ListDevicesResponse devices;
 
   // How it fails. Each number is used up by one call or stream: so many
   // messages are sent, then the line breaks.
@@ -56,6 +59,7 @@ class FakeDaemon final : public v1::AccessService::Service,
   // What it was asked.
   std::vector<v1::SubmitJobRequest> submissions;
   std::vector<v1::ListJobsRequest> lists;
+  std::vector<v1::DrainDeviceRequest> drains;
   std::vector<int64_t> watched_after;
   std::vector<int64_t> offsets;
 
@@ -66,6 +70,12 @@ class FakeDaemon final : public v1::AccessService::Service,
                          v1::SubmitJobResponse* response) override;
   grpc::Status GetJob(Context* context, const v1::GetJobRequest* request,
                       v1::GetJobResponse* response) override;
+  grpc::Status ListDevices(Context* context,
+                           const v1::ListDevicesRequest* request,
+                           v1::ListDevicesResponse* response) override;
+  grpc::Status DrainDevice(Context* context,
+                           const v1::DrainDeviceRequest* request,
+                           v1::DrainDeviceResponse* response) override;
   grpc::Status ListJobs(Context* context, const v1::ListJobsRequest* request,
                         v1::ListJobsResponse* response) override;
   grpc::Status CancelJob(Context* context, const v1::CancelJobRequest* request,
