@@ -14,15 +14,6 @@ using ::testing::SizeIs;
 
 class ScheduleTest : public DaemonFixture {
  protected:
-  int64_t SubmitSpec(const v1::JobSpec& spec) {
-    v1::SubmitJobRequest request;
-    *request.mutable_spec() = spec;
-    v1::SubmitJobResponse response;
-    grpc::ClientContext call;
-    const grpc::Status status = jobs_->SubmitJob(&call, request, &response);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return response.job().id();
-  }
   // A job whose worker waits before its third step of five.
   v1::JobSpec Paused() const { return Spec({{"steps", "5"}, {"pause", "3"}}); }
 
