@@ -127,15 +127,12 @@ absl::StatusOr<std::vector<ShareRow>> Scheduler::Shares() {
 }
 
 void Scheduler::OnEvents(JobId job, absl::Span<const v1::Event> events) {
-  bool is_state = false;
-  bool moved = false;
-  for (const v1::Event& event : events) {
-    is_state = is_state || event.has_state();
-    moved = moved || (event.has_state() &&
-                      event.state().state() != v1::JOB_STATE_STARTING);
-  }
-  if (is_state) queue_.Touch(job);
-  if (moved) Wake();
+  const bool moved =
+      std::any_of(events.begin(), events.end(),
+                  [](const v1::Event& event) { return event.has_state(); });
+  if (!moved) return;
+  queue_.Touch(job);
+  Wake();
 }
 
 void Scheduler::Loop() {
