@@ -28,11 +28,12 @@ double SecondsToDevice(double byte_ms) {
              FakeTransfer::Direction::kToDevice));
 }
 
-const StackRun kSwapped = {.blocks_to_swap = 6, .rows = 64};
-const StackRun kKeptOnHost = {.recompute = true, .offload = true, .rows = 64};
+const StackRun kSwapsSix = {.blocks_to_swap = 6, .rows = 64};
+const StackRun kKeepsInputsOnHost = {
+    .recompute = true, .offload = true, .rows = 64};
 
 TEST(TransferWaitTest, QuickTransfersOfWeightsAndInputsAreHidden) {
-  for (const StackRun& run : {kSwapped, kKeptOnHost}) {
+  for (const StackRun& run : {kSwapsSix, kKeepsInputsOnHost}) {
     // A block of 34 KiB takes a third of one operator's time.
     const double waited = WaitsOf(run, /*operator_ms=*/1, /*byte_ms=*/1e-5);
     EXPECT_LT(waited, 0.2 * SecondsToDevice(1e-5));
@@ -40,7 +41,7 @@ TEST(TransferWaitTest, QuickTransfersOfWeightsAndInputsAreHidden) {
 }
 
 TEST(TransferWaitTest, SlowOnesAreMeasured) {
-  for (const StackRun& run : {kSwapped, kKeptOnHost}) {
+  for (const StackRun& run : {kSwapsSix, kKeepsInputsOnHost}) {
     const double waited = WaitsOf(run, /*operator_ms=*/1e-6, /*byte_ms=*/1e-2);
     EXPECT_GT(waited, 0.5 * SecondsToDevice(1e-2));
     EXPECT_LT(waited, 1.5 * SecondsToDevice(1e-2));
@@ -67,17 +68,17 @@ TEST(TransferWaitTest, MoreBlocksSwapInTheMiddleOfARun) {
 }
 
 TEST(TransferWaitTest, APassThatRanOutOfMemoryLeavesTheNextOneAsItWas) {
-  const auto calm = MakeStack(kSwapped);
-  Differentiate(*calm, kSwapped, 1);
-  const auto disturbed = MakeStack(kSwapped);
+  const auto calm = MakeStack(kSwapsSix);
+  Differentiate(*calm, kSwapsSix, 1);
+  const auto disturbed = MakeStack(kSwapsSix);
   FakeAccelerator::Finish();
   // Enough for some blocks, not for all.
   FakeAccelerator::SetLimit(FakeAccelerator::live_bytes() + 256 * 1024);
-  EXPECT_THROW(Differentiate(*disturbed, kSwapped, 0), c10::OutOfMemoryError);
+  EXPECT_THROW(Differentiate(*disturbed, kSwapsSix, 0), c10::OutOfMemoryError);
   FakeAccelerator::SetLimit(0);
   disturbed->runner->Abandon();
   disturbed->zero_grad();
-  Differentiate(*disturbed, kSwapped, 1);
+  Differentiate(*disturbed, kSwapsSix, 1);
   ExpectSame(Gradients(*disturbed), Gradients(*calm));
 }
 
