@@ -4,6 +4,9 @@
 // State of a parameter (fp32): exp_avg_sq_row and exp_avg_sq_col with two or
 // more dimensions, else exp_avg_sq; exp_avg with beta1; step.
 //
+// On the CPU each tensor goes through the loops of element/adafactor_loop.h,
+// elsewhere through LibTorch's operators.
+//
 // Source: Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear
 // Memory Cost", 2018, algorithms 4 and 5.
 #pragma once
@@ -11,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "trainer/optim/element/adafactor_loop.h"
 #include "trainer/optim/grouped_optimizer.h"
 
 namespace atelier::trainer {
@@ -39,7 +43,15 @@ class Adafactor : public GroupedOptimizer {
  private:
   Slots MakeSlots(const Tensor& parameter) const override;
   void UpdateOne(Update& update) override;
-  double StepSize(const Update& update, const Tensor& weight) const;
+  // By threaded loops, on the CPU.
+  void UpdateInLoop(Update& update) const;
+  void UpdateWithOperators(Update& update) const;
+  AdafactorFactors FactorsOf(const Update& update) const;
+  // `weight_size`: the root mean square of the weight.
+  double StepSize(const Update& update, double weight_size) const;
+  // `change_size`: the root mean square of the change before it is clipped.
+  AdafactorStep StepOf(const Update& update, double weight_size,
+                       double change_size) const;
   // The gradient over the root of its second moment.
   Tensor Normalised(const Update& update) const;
 
