@@ -101,7 +101,7 @@ Conditioning TrainStep::Condition(const Batch& batch,
   Conditioner& conditioner = *model_.conditioner;
   EncodedText text;
   if (texts_ == nullptr) {
-    text = conditioner.Encode(batch.captions, EncoderChoice::kAll);
+    text = EncodeAll(batch.captions);
   } else {
     EncodedText live;
     if (trains_text_encoders_) {
@@ -110,6 +110,16 @@ Conditioning TrainStep::Condition(const Batch& batch,
     text = JoinEncoded(texts_->Rows(batch.captions), std::move(live), device_);
   }
   return conditioner.Condition(text, batch.geometry, rng);
+}
+
+EncodedText TrainStep::EncodeAll(absl::Span<const std::string> captions) const {
+  Conditioner& conditioner = *model_.conditioner;
+  if (remembered_ == nullptr || trains_text_encoders_) {
+    return conditioner.Encode(captions, EncoderChoice::kAll);
+  }
+  return remembered_->Rows(captions, [&](const std::string& caption) {
+    return conditioner.Encode({caption}, EncoderChoice::kAll);
+  });
 }
 
 EncodedText JoinEncoded(EncodedText cached, EncodedText live,

@@ -11,6 +11,7 @@
 #include "trainer/data/text_cache.h"
 #include "trainer/tensor/random_tensor.h"
 #include "trainer/train/options.h"
+#include "trainer/train/remembered_texts.h"
 #include "trainer/train/stopwatch.h"
 
 namespace atelier::trainer {
@@ -49,6 +50,10 @@ class TrainStep {
   // Takes the outputs of encoders that are not trained from here, which
   // outlives this; null: they run.
   void set_texts(const TextCache* texts) { texts_ = texts; }
+  // Where encoders run that are not trained, and whose weights nobody changes
+  // in between, their outputs are kept here, which outlives this; null: they
+  // run for each batch.
+  void set_remembered_texts(RememberedTexts* texts) { remembered_ = texts; }
   // Gradients flow into the text encoders.
   void set_trains_text_encoders(bool trains) { trains_text_encoders_ = trains; }
 
@@ -56,6 +61,7 @@ class TrainStep {
   Tensor Latents(const Batch& batch) const;
   // `rng` null: nothing random, and no gradients.
   Conditioning Condition(const Batch& batch, const BatchRng* rng) const;
+  EncodedText EncodeAll(absl::Span<const std::string> captions) const;
   // Losses [B] of these latents at these levels.
   Tensor SampleLosses(const Tensor& latents, const NoiseLevels& levels,
                       const Conditioning& conditioning, const Batch& batch,
@@ -65,6 +71,7 @@ class TrainStep {
   torch::Device device_;
   LoopOptions options_;
   const TextCache* texts_ = nullptr;
+  RememberedTexts* remembered_ = nullptr;
   bool trains_text_encoders_ = false;
 };
 

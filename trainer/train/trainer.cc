@@ -55,6 +55,7 @@ Trainer::Trainer(Training& training, const Progress& progress,
       loader_(MakeLoader(training, progress)),
       memory_(training) {
   step_.set_texts(training.texts.get());
+  if (training.device.is_cpu()) step_.set_remembered_texts(&remembered_texts_);
   divergence_.skipped_in_row = progress.skipped_in_row;
   scaler_.LoadState(progress.scaler);
   if (training.loop.fused_update) {

@@ -122,6 +122,7 @@ class Trainer {
   SampleHook& samples_;
   Reporter& reporter_;
   std::string output_dir_;
+  RememberedTexts remembered_texts_;
   TrainStep step_;
   ValidationHook validation_;
   Watch watch_;
