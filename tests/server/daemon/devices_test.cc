@@ -61,8 +61,10 @@ class DevicesTest : public DaemonFixture {
   }
 
   v1::DeviceInfo ReadDevice(const std::string& id) {
-    for (const v1::DeviceInfo& device : ListDevices().devices())
+    const v1::ListDevicesResponse devices = ListDevices();
+    for (const v1::DeviceInfo& device : devices.devices()) {
       if (device.id() == id) return device;
+    }
     ADD_FAILURE() << "no device " << id;
     return {};
   }
