@@ -211,11 +211,17 @@ TEST_F(PeopleTest, StreamsAndConnectionsAreLimited) {
 
 TEST_F(PeopleTest, AWatcherThatDoesNotReadIsEndedAndCanGoOn) {
   StartFor("slow_reader_seconds = 0.3");
-  const int64_t id = Submit({{"steps", "6000"}});
+  // Its side of the line takes 64 KiB ahead and no more.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 << 10);
+  auto narrow = v1::JobService::NewStub(grpc::CreateCustomInsecureChannelFromFd(
+      "peer", ConnectAs(geteuid()), arguments));
+  const int64_t id = Submit({{"steps", "2000"}});
   v1::WatchJobRequest request;
   request.set_id(id);
   grpc::ClientContext context;
-  auto slow = jobs_->WatchJob(&context, request);
+  auto slow = narrow->WatchJob(&context, request);
   EXPECT_EQ(AwaitEnd(id).state(), v1::JOB_STATE_SUCCEEDED);
   ASSERT_TRUE(
       AwaitText(state_dir() + "/../daemon.log", "nothing was read for 300ms"));
