@@ -36,7 +36,8 @@ bool Placement::MayHave(size_t device, absl::Time until) const {
   return std::all_of(reservations_.begin(), reservations_.end(),
                      [&](const Reservation& reservation) {
                        return !reservation.holds[device] ||
-                              until <= reservation.start;
+                              (reservation.start != absl::InfiniteFuture() &&
+                               until <= reservation.start);
                      });
 }
 

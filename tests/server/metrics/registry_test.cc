@@ -31,7 +31,7 @@ TEST_F(MetricsTest, JobsAreCountedByStateAndReason) {
   Submit();
   Submit();
   EXPECT_THAT(metrics_.Text(),
-              HasSubstr("atelier_jobs{state=\"PENDING\",reason=\"\"} 2"));
+              HasSubstr("atelier_jobs{state=\"PENDING\",reason=\"PRIORITY\"} 2"));
 }
 
 TEST_F(MetricsTest, SeriesOfAJobVanishAtItsEnd) {

@@ -176,7 +176,12 @@ void SimulatedQueue::TurnDevice() {
                             : v1::DEVICE_AVAILABILITY_FREE;
 }
 
-void SimulatedQueue::Store(SimulatedJob& job) { queue_->Put(job.row); }
+void SimulatedQueue::Store(SimulatedJob& job) {
+  // As the store reads them: how the others stand now.
+  for (AwaitedJob& awaited : job.row.after)
+    awaited.state = jobs_.at(awaited.job).row.state;
+  queue_->Put(job.row);
+}
 
 void SimulatedQueue::Move(SimulatedJob& job, v1::JobState state,
                           v1::JobReason reason) {
