@@ -7,8 +7,6 @@
 #include <numeric>
 #include <utility>
 
-#include "trainer/tensor/planned_memory.h"
-
 namespace atelier::trainer {
 namespace {
 
@@ -129,7 +127,7 @@ GroupedOptimizer::Slots Adafactor::MakeSlots(const Tensor& parameter) const {
 
 void Adafactor::UpdateOne(Update& update) {
   const Tensor& parameter = update.parameter;
-  if (parameter.is_cpu() && parameter.numel() > 0 && HasContents(parameter)) {
+  if (parameter.is_cpu() && parameter.numel() > 0) {
     UpdateInLoop(update);
   } else {
     UpdateWithOperators(update);

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "trainer/tensor/planned_memory.h"
-
 namespace atelier::trainer {
 namespace {
 
@@ -54,7 +52,6 @@ double SquaresOnCpu(const Tensor& grad) {
 }  // namespace
 
 GradSquares SquaresOf(const Tensor& grad) {
-  if (!HasContents(grad) && grad.is_cpu()) return {};
   if (grad.device().is_cpu()) return {SquaresOnCpu(grad), Tensor()};
   return {0, torch::linalg_vector_norm(grad, 2, {}, false, torch::kFloat64)};
 }

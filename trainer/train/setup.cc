@@ -31,8 +31,7 @@ absl::StatusOr<const Architecture*> ChooseArchitecture(
   return FindArchitecture(name);
 }
 
-absl::StatusOr<ModelSources> OpenComponents(const v1::ModelOptions& model,
-                                            SourceOpener open) {
+absl::StatusOr<ModelSources> OpenComponents(const v1::ModelOptions& model) {
   const std::pair<const char*, const std::string*> given[] = {
       {"vae", &model.vae()},       {"ae", &model.ae()},
       {"clip_l", &model.clip_l()}, {"clip_g", &model.clip_g()},
@@ -40,7 +39,8 @@ absl::StatusOr<ModelSources> OpenComponents(const v1::ModelOptions& model,
   ModelSources sources;
   for (const auto& [option, path] : given) {
     if (path->empty()) continue;
-    absl::StatusOr<std::unique_ptr<CheckpointSource>> source = open(*path);
+    absl::StatusOr<std::unique_ptr<CheckpointSource>> source =
+        OpenCheckpoint(*path);
     if (!source.ok()) return AddContext(source.status(), option);
     sources.components[option] = *std::move(source);
   }
@@ -70,15 +70,14 @@ absl::StatusOr<std::map<std::string, std::string>> DigestSources(
   return digests;
 }
 
-absl::Status LoadModel(Training& training, const std::string& tokenizer_dir,
-                       SourceOpener open) {
+absl::Status LoadModel(Training& training, const std::string& tokenizer_dir) {
   const v1::ModelOptions& model = training.spec.training().model();
   ASSIGN_OR_RETURN(std::unique_ptr<CheckpointSource> source,
-                   open(model.pretrained_model_name_or_path()));
+                   OpenCheckpoint(model.pretrained_model_name_or_path()));
   ASSIGN_OR_RETURN(ModelOptions options, ReadModelOptions(training.spec));
   options.tokenizer_dir = tokenizer_dir;
   options.latent_sides = LatentSides(training);
-  ASSIGN_OR_RETURN(ModelSources sources, OpenComponents(model, open));
+  ASSIGN_OR_RETURN(ModelSources sources, OpenComponents(model));
   sources.main = source.get();
   sources.keeps_types = true;
   ASSIGN_OR_RETURN(training.model,
@@ -147,7 +146,7 @@ RunLength MakeRunLength(int64_t batches_per_epoch, const LoopOptions& loop) {
 
 absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
     const v1::JobSpec& spec, const std::string& tokenizer_dir,
-    Reporter& reporter, DeviceOpener open_device, SourceOpener open_source) {
+    Reporter& reporter, DeviceOpener open_device) {
   auto training = std::make_unique<Training>();
   training->spec = spec;
   ASSIGN_OR_RETURN(training->loop, ReadLoopOptions(spec.training()));
@@ -184,9 +183,7 @@ absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
           opened.description, training->device_settings.empty() ? "" : "; ",
           training->device_settings, "; attention: ",
           ChooseAttentionKernel(*training, opened.compute_capability)));
-  RETURN_IF_ERROR(
-      LoadModel(*training, tokenizer_dir,
-                open_source == nullptr ? OpenCheckpoint : open_source));
+  RETURN_IF_ERROR(LoadModel(*training, tokenizer_dir));
   for (const std::string& warning : training->model.warnings) {
     reporter.Warn(warning);
   }

@@ -99,19 +99,14 @@ struct Training {
 using DeviceOpener =
     absl::StatusOr<OpenedDevice> (*)(const DeviceRequest& request);
 
-// Opens a checkpoint by its path.
-using SourceOpener = absl::StatusOr<std::unique_ptr<CheckpointSource>> (*)(
-    const std::string& path);
-
 // Everything up to the model and the scanned dataset. Nothing is written.
-// `open_device` null: OpenDevice; `open_source` null: OpenCheckpoint.
+// `open_device` null: OpenDevice.
 //
 // Errors: NOT_FOUND, INVALID_ARGUMENT, DATA_LOSS for checkpoint and dataset;
 // CANCELLED when asked to stop. Throws: what LibTorch throws.
 absl::StatusOr<std::unique_ptr<Training>> SetUpTraining(
     const v1::JobSpec& spec, const std::string& tokenizer_dir,
-    Reporter& reporter, DeviceOpener open_device = nullptr,
-    SourceOpener open_source = nullptr);
+    Reporter& reporter, DeviceOpener open_device = nullptr);
 
 // Steps of an epoch and of the run: ceil(batches / accumulation) a epoch.
 RunLength MakeRunLength(int64_t batches_per_epoch, const LoopOptions& loop);
