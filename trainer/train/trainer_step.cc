@@ -171,11 +171,11 @@ absl::StatusOr<Divergence::Action> Trainer::FusedStep(Stopwatch& watch) {
   const double loss_scale = scales_loss() ? scaler_.scale() : 1;
   const double unscale = scales_loss() ? scaler_.InverseScale() : 1;
   const auto backward = [&] {
+    losses_.Clear();  // before: the passes are to need the same memory
     const BatchLoss loss = step_.Loss(batch, rng, watch);
     watch.Enter("backward");
     (loss.mean * loss_scale).backward();
     fused_->End();
-    losses_.Clear();
     losses_.Add(batch, loss, 1);
     ReadStep(fused_->squares());
     gradients_.grad_norm *= unscale;
