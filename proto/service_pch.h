@@ -3,6 +3,9 @@
 // uses.
 #pragma once
 
+#include <google/protobuf/util/message_differencer.h>
+#include <grpcpp/grpcpp.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -22,10 +25,6 @@
 #include <variant>
 #include <vector>
 
-#include <google/protobuf/util/message_differencer.h>
-#include <grpcpp/grpcpp.h>
-#include <nlohmann/json.hpp>
-
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -36,8 +35,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "google/rpc/error_details.pb.h"
+#include <nlohmann/json.hpp>
 
 #include "atelier/v1/job.grpc.pb.h"
 #include "atelier/v1/server.grpc.pb.h"
 #include "atelier/v1/worker.grpc.pb.h"
-#include "google/rpc/error_details.pb.h"

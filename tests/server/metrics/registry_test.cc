@@ -30,8 +30,9 @@ class MetricsTest : public testing::StateTest {
 TEST_F(MetricsTest, JobsAreCountedByStateAndReason) {
   Submit();
   Submit();
-  EXPECT_THAT(metrics_.Text(),
-              HasSubstr("atelier_jobs{state=\"PENDING\",reason=\"PRIORITY\"} 2"));
+  EXPECT_THAT(
+      metrics_.Text(),
+      HasSubstr("atelier_jobs{state=\"PENDING\",reason=\"PRIORITY\"} 2"));
 }
 
 TEST_F(MetricsTest, SeriesOfAJobVanishAtItsEnd) {
