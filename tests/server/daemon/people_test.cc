@@ -209,40 +209,6 @@ TEST_F(PeopleTest, StreamsAndConnectionsAreLimited) {
   access_.reset();
 }
 
-TEST_F(PeopleTest, AClientThatDoesNotReadIsEndedAndCanGoOn) {
-  StartFor("slow_reader_seconds = 0.3");
-  const int64_t id = Submit({});
-  AwaitEnd(id);
-  // More than all buffers on the way take.
-  const std::string log(32 << 20, 'x');
-  WriteText(RunDir(id) + "/worker.log", log);
-  v1::TailLogsRequest request;
-  request.set_id(id);
-  grpc::ClientContext context;
-  auto slow = jobs_->TailLogs(&context, request);
-  ASSERT_TRUE(
-      AwaitText(state_dir() + "/../daemon.log", "nothing was read for 300ms"));
-  v1::TailLogsResponse response;
-  while (slow->Read(&response))
-    request.set_offset(response.offset() +
-                       static_cast<int64_t>(response.data().size()));
-  const absl::Status ended = FromGrpcStatus(slow->Finish());
-  // Cut off where it did not even take the status in time.
-  EXPECT_TRUE(ErrorReason(ended) == reasons::kSlowReader ||
-              absl::IsCancelled(ended))
-      << ended;
-  EXPECT_LT(request.offset(), static_cast<int64_t>(log.size()));
-  grpc::ClientContext again;
-  auto rest = jobs_->TailLogs(&again, request);
-  int64_t end = request.offset();
-  while (rest->Read(&response)) {
-    EXPECT_EQ(response.offset(), end);
-    end += static_cast<int64_t>(response.data().size());
-  }
-  EXPECT_TRUE(rest->Finish().ok());
-  EXPECT_EQ(end, static_cast<int64_t>(log.size()));
-}
-
 TEST_F(PeopleTest, JobsOutsideTheRootsAreRefusedAtSubmission) {
   StartFor("input_roots = ['/usr/share']");
   v1::Job job;

@@ -81,7 +81,7 @@ TEST_F(ScheduleTest, HigherPriorityStopsALowerJobWhichGoesOnWhereItStopped) {
 }
 
 TEST_F(ScheduleTest, PreemptionUnderWayIsFinishedByTheNextDaemon) {
-  Configure("[scheduling]\nmin_run_seconds = 0");
+  Configure("term_grace_seconds = 0.1\n[scheduling]\nmin_run_seconds = 0");
   StartDaemon();
   v1::JobSpec deaf = Spec({{"steps", "5"}, {"pause", "3"}, {"deaf", "1"}});
   deaf.mutable_stop_grace()->set_seconds(0);
