@@ -35,7 +35,7 @@ class GpusTest : public ClientTest {
 TEST_F(GpusTest, EachDeviceIsARowAndItsTroubleASentence) {
   EXPECT_EQ(Run({"gpus"}), 0);
   for (const char* text :
-       {"cpu:0", "GPU-a", "outside", "3 GiB of 80 GiB", "7%", "41 C",
+       {"cpu:0", "GPU-a", "outside", "3.0 GiB of 80.0 GiB", "7%", "41 C",
         "72 of 400 W", "NVIDIA A100\\x1b[2J",
         "GPU-a: used from outside by python (pid 7, user bob)", "XID 31"})
     EXPECT_THAT(Out(), HasSubstr(text));
@@ -80,10 +80,26 @@ TEST_F(GpusTest, TopRedrawsOnATerminal) {
 }
 
 TEST_F(GpusTest, SubmitAsksForDevices) {
-  EXPECT_EQ(Run({"submit", "sd1", "--pretrained_model_name_or_path", "m",
-                 "--train_data_dir", "d", "--devices", "gpu:2", "--min-vram",
-                 "24G", "--gpu-model", "a100", "--host-memory", "32G",
-                 "--time-limit", "1d", "--on-time-limit", "requeue"}),
+  EXPECT_EQ(Run({"submit",
+                 "sd1",
+                 "--pretrained_model_name_or_path",
+                 "m",
+                 "--train_data_dir",
+                 "d",
+                 "--resolution",
+                 "64",
+                 "--devices",
+                 "gpu:2",
+                 "--min-vram",
+                 "24G",
+                 "--gpu-model",
+                 "a100",
+                 "--host-memory",
+                 "32G",
+                 "--time-limit",
+                 "1d",
+                 "--on-time-limit",
+                 "requeue"}),
             0)
       << Err();
   ASSERT_THAT(daemon_.submissions, SizeIs(1));

@@ -22,29 +22,23 @@ double WaitsOf(const StackRun& run, double operator_ms, double byte_ms) {
   return seconds;
 }
 
-double SecondsToDevice(double byte_ms) {
+double SecondsOf(FakeTransfer::Direction direction, double byte_ms) {
   return 1e-3 * byte_ms *
-         static_cast<double>(FakeAccelerator::TransferredBytes(
-             FakeTransfer::Direction::kToDevice));
+         static_cast<double>(FakeAccelerator::TransferredBytes(direction));
 }
 
 const StackRun kSwapsSix = {.blocks_to_swap = 6, .rows = 64};
 const StackRun kKeepsInputsOnHost = {
     .recompute = true, .offload = true, .rows = 64};
 
-TEST(TransferWaitTest, QuickTransfersOfWeightsAndInputsAreHidden) {
-  for (const StackRun& run : {kSwapsSix, kKeepsInputsOnHost}) {
-    // A block of 34 KiB takes a third of one operator's time.
-    const double waited = WaitsOf(run, /*operator_ms=*/1, /*byte_ms=*/1e-5);
-    EXPECT_LT(waited, 0.2 * SecondsToDevice(1e-5));
-  }
-}
-
 TEST(TransferWaitTest, SlowOnesAreMeasured) {
   for (const StackRun& run : {kSwapsSix, kKeepsInputsOnHost}) {
     const double waited = WaitsOf(run, /*operator_ms=*/1e-6, /*byte_ms=*/1e-2);
-    EXPECT_GT(waited, 0.5 * SecondsToDevice(1e-2));
-    EXPECT_LT(waited, 1.5 * SecondsToDevice(1e-2));
+    const double in = SecondsOf(FakeTransfer::Direction::kToDevice, 1e-2);
+    const double out = SecondsOf(FakeTransfer::Direction::kToHost, 1e-2);
+    EXPECT_GT(waited, 0.5 * in);
+    // What leaves makes room for what comes, so both may be waited for.
+    EXPECT_LT(waited, 1.05 * (in + out));
   }
 }
 

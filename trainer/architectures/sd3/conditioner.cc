@@ -71,7 +71,7 @@ void Sd3Conditioner::EncodeClip(ClipTextEncoder& encoder, const Tensor& ids,
                                 TextPlace hidden_place,
                                 EncodedText& text) const {
   const int64_t end = tokenizers_.clip->end();
-  const Tensor rows = ids.flatten(0, 1).to(DeviceOf(encoder));  // [B, 77]
+  const Tensor rows = SendTo(ids.flatten(0, 1), DeviceOf(encoder));  // [B, 77]
   const Tensor mask = options_.apply_lg_attn_mask
                           ? ClipTextModel::MaskToEnd(rows, end)
                           : Tensor();
