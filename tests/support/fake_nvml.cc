@@ -190,7 +190,8 @@ Return nvmlDeviceGetGpuInstanceId(Device device, unsigned* id) {
 
 Return nvmlEventSetCreate(EventSet* set) {
   // How many XIDs were told.
-  static size_t told = 0;
+  static size_t told;
+  told = 0;
   *set = &told;
   return kSuccess;
 }

@@ -86,6 +86,7 @@ TEST_F(NvmlSourceTest, PartsHaveTheirOwnMemoryAndProcesses) {
 }
 
 TEST_F(NvmlSourceTest, FaultsAreTold) {
+  gpus_.Write();
   ASSERT_TRUE(source_->Read().ok());
   gpus_.Xid(0, 48);
   std::vector<GpuFault> faults;
