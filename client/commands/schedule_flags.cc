@@ -5,11 +5,13 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
 #include "proto/cc/error_details.h"
 #include "proto/cc/options_from_flags.h"
 #include "proto/cc/status_macros.h"
+#include "proto/cc/utf8.h"
 
 namespace atelier::client {
 namespace {
@@ -64,11 +66,16 @@ absl::StatusOr<v1::JobSpec> WithValue(const v1::JobSpec& spec, const Axis& axis,
       OptionsFromFlags({absl::StrCat("--", axis.option, "=", value)}, cwd,
                        changed.mutable_training())));
   (*changed.mutable_labels())[axis.option] = value;
-  std::string name =
-      absl::StrCat(changed.name(), changed.name().empty() ? "" : " ",
-                   axis.option, "=", value);
-  name.resize(std::min(name.size(), kMaxNameBytes));
-  changed.set_name(name);
+  const std::string setting = absl::StrCat(axis.option, "=", value);
+  changed.set_name(CutUtf8(
+      absl::StrCat(changed.name(), changed.name().empty() ? "" : " ", setting),
+      kMaxNameBytes));
+  // Jobs that run at once cannot write to one folder.
+  v1::OutputOptions& output = *changed.mutable_training()->mutable_output();
+  if (output.has_output_dir() && axis.option != "output_dir") {
+    output.set_output_dir(absl::StrCat(
+        output.output_dir(), "/", absl::StrReplaceAll(setting, {{"/", "_"}})));
+  }
   return changed;
 }
 

@@ -20,7 +20,8 @@ std::vector<Flag> ScheduleFlags();
 absl::Status AddScheduleFlags(const Arguments& arguments, v1::JobSpec* spec);
 
 // The jobs of --sweep, as a grid where it is given several times, each with its
-// values as labels and in its name; the spec itself without the flag. `sweep`
+// values as labels, in its name and in a folder of its own below output_dir,
+// where that is given; the spec itself without the flag. `sweep`
 // is a name for all of them that nobody else uses.
 // Errors: INVALID_ARGUMENT.
 absl::StatusOr<std::vector<v1::JobSpec>> ExpandSweep(const Arguments& arguments,

@@ -188,6 +188,20 @@ void PrintSubmitted(const Invocation& invocation,
               << std::endl;
 }
 
+// A value that the daemon refuses is to leave no part of a sweep behind.
+absl::Status CheckAll(const std::vector<v1::JobSpec>& specs,
+                      Connection& connection) {
+  v1::SubmitJobRequest request;
+  request.set_validate_only(true);
+  for (const v1::JobSpec& spec : specs) {
+    *request.mutable_spec() = spec;
+    v1::SubmitJobResponse response;
+    RETURN_IF_ERROR(
+        connection.Call(&v1::JobService::Stub::SubmitJob, request, &response));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int> RunSubmit(const Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
   v1::SubmitJobRequest request;
@@ -204,6 +218,9 @@ absl::StatusOr<int> RunSubmit(const Invocation& invocation) {
   ASSIGN_OR_RETURN(const auto connection, invocation.Connect());
   v1::SubmitJobResponse response;
   const std::string first_id = request.request_id();
+  if (specs.size() > 1 && !request.validate_only()) {
+    RETURN_IF_ERROR(CheckAll(specs, *connection));
+  }
   for (size_t i = 0; i < specs.size(); ++i) {
     *request.mutable_spec() = specs[i];
     request.set_request_id(RequestIdOf(first_id, i));

@@ -41,6 +41,7 @@ void FakeDaemon::Start() {
   builder.RegisterService(static_cast<v1::AccessService::Service*>(this));
   builder.RegisterService(static_cast<v1::DeviceService::Service*>(this));
   builder.RegisterService(static_cast<v1::JobService::Service*>(this));
+  builder.RegisterService(static_cast<v1::ScheduleService::Service*>(this));
   builder.RegisterService(static_cast<v1::ServerService::Service*>(this));
   server_ = builder.BuildAndStart();
 }
@@ -65,6 +66,10 @@ grpc::Status FakeDaemon::SubmitJob(Context*,
   const std::lock_guard lock(mutex_);
   submissions.push_back(*request);
   if (Refuses()) return Gone();
+  if (request->spec().training().run().has_seed() &&
+      request->spec().training().run().seed() == refused_seed) {
+    return {grpc::StatusCode::INVALID_ARGUMENT, "no such seed"};
+  }
   v1::Job& job = *response->mutable_job();
   *job.mutable_spec() = request->spec();
   job.set_state(v1::JOB_STATE_PENDING);
@@ -79,6 +84,17 @@ grpc::Status FakeDaemon::GetJob(Context*, const v1::GetJobRequest* request,
   if (Refuses()) return Gone();
   const auto found = jobs.find(request->id());
   if (found == jobs.end()) return NoSuchJob();
+  *response->mutable_job() = found->second;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::ExplainJob(Context*,
+                                    const v1::ExplainJobRequest* request,
+                                    v1::ExplainJobResponse* response) {
+  const std::lock_guard lock(mutex_);
+  const auto found = jobs.find(request->id());
+  if (found == jobs.end()) return NoSuchJob();
+  *response = why;
   *response->mutable_job() = found->second;
   return grpc::Status::OK;
 }

@@ -14,6 +14,7 @@
 #include "atelier/v1/access.grpc.pb.h"
 #include "atelier/v1/device.grpc.pb.h"
 #include "atelier/v1/job.grpc.pb.h"
+#include "atelier/v1/schedule.grpc.pb.h"
 #include "atelier/v1/server.grpc.pb.h"
 #include "tests/support/temp_dir.h"
 
@@ -22,6 +23,7 @@ namespace atelier::client {
 class FakeDaemon final : public v1::AccessService::Service,
                          public v1::DeviceService::Service,
                          public v1::JobService::Service,
+                         public v1::ScheduleService::Service,
                          public v1::ServerService::Service {
  public:
   FakeDaemon();
@@ -45,12 +47,15 @@ class FakeDaemon final : public v1::AccessService::Service,
   v1::ListTokensResponse tokens;
   v1::ListAuditEntriesResponse audit;
   v1::ListDevicesResponse devices;
+  v1::ExplainJobResponse why;
 
   // How it fails. Each number is used up by one call or stream: so many
   // messages are sent, then the line breaks.
   std::deque<int> breaks;
   // So many calls are refused as unavailable.
   int refusals = 0;
+  // Submissions with this seed are invalid.
+  int64_t refused_seed = -1;
   // Sent instead of the first stream's OK.
   grpc::Status stream_end = grpc::Status::OK;
   // Streams of events stay open after what is known, until they are cancelled.
@@ -70,6 +75,9 @@ class FakeDaemon final : public v1::AccessService::Service,
                          v1::SubmitJobResponse* response) override;
   grpc::Status GetJob(Context* context, const v1::GetJobRequest* request,
                       v1::GetJobResponse* response) override;
+  grpc::Status ExplainJob(Context* context,
+                          const v1::ExplainJobRequest* request,
+                          v1::ExplainJobResponse* response) override;
   grpc::Status ListDevices(Context* context,
                            const v1::ListDevicesRequest* request,
                            v1::ListDevicesResponse* response) override;

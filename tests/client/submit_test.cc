@@ -1,4 +1,5 @@
 #include <fstream>
+#include <set>
 
 #include "gmock/gmock.h"
 
@@ -44,6 +45,42 @@ TEST_F(SubmitTest, OptionsBecomeAJobWithAbsolutePaths) {
   EXPECT_EQ(Submitted().training().model().pretrained_model_name_or_path(),
             dir_.File("m.safetensors"));
   EXPECT_THAT(Submitted().training().optimizer().optimizer_args(), SizeIs(2));
+}
+
+TEST_F(SubmitTest, EachJobOfASweepHasItsValuesAndAFolderOfItsOwn) {
+  EXPECT_EQ(Submit({"--output_dir", "/out", "--name", "cats", "--sweep",
+                    "learning_rate=1e-5,5e-6", "--sweep", "seed=1,2",
+                    "--sweep-running", "2"}),
+            0)
+      << Err();
+  std::set<std::string> folders;
+  std::set<std::string> requests;
+  std::set<std::string> sweeps;
+  for (const v1::SubmitJobRequest& request : daemon_.submissions) {
+    if (request.validate_only()) continue;
+    const v1::JobSpec& spec = request.spec();
+    folders.insert(spec.training().output().output_dir());
+    requests.insert(request.request_id());
+    sweeps.insert(spec.sweep());
+    EXPECT_EQ(spec.sweep_running(), 2);
+  }
+  EXPECT_THAT(folders, ElementsAre("/out/learning_rate=1e-5/seed=1",
+                                   "/out/learning_rate=1e-5/seed=2",
+                                   "/out/learning_rate=5e-6/seed=1",
+                                   "/out/learning_rate=5e-6/seed=2"));
+  EXPECT_THAT(requests, SizeIs(4));
+  EXPECT_THAT(sweeps, SizeIs(1));
+  EXPECT_EQ(Submitted().name(), "cats learning_rate=5e-6 seed=2");
+  EXPECT_EQ(Submitted().labels().at("seed"), "2");
+  EXPECT_EQ(Submitted().training().run().seed(), 2);
+}
+
+TEST_F(SubmitTest, NothingOfASweepIsQueuedWhereAValueIsRefused) {
+  daemon_.refused_seed = 2;
+  EXPECT_NE(Submit({"--sweep", "seed=1,2"}), 0);
+  for (const v1::SubmitJobRequest& request : daemon_.submissions) {
+    EXPECT_TRUE(request.validate_only());
+  }
 }
 
 TEST_F(SubmitTest, FlagsWinOverTheJobFile) {
