@@ -3,8 +3,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "spdlog/spdlog.h"
 
+#include "proto/cc/error_details.h"
+#include "proto/cc/reasons.h"
 #include "proto/cc/status.h"
 #include "proto/cc/wire_status.h"
 
@@ -21,6 +24,15 @@ grpc::Status EndCall(const CallContext& context, absl::string_view method,
         "{}: {} [{}]", std::string(method), status.ToString(),
         LocationTrail(status));
   return ToGrpcStatus(status);
+}
+
+absl::Status CheckMessage(const std::string& message) {
+  constexpr size_t kMaxMessageBytes = 4096;
+  if (message.size() <= kMaxMessageBytes) return absl::OkStatus();
+  return MakeBadRequest(
+      reasons::kInvalidRequest,
+      {{"message", absl::StrCat("message has ", message.size(),
+                                " bytes; at most ", kMaxMessageBytes)}});
 }
 
 grpc::ServerUnaryReactor* RunCall(const CallContext& context,

@@ -36,6 +36,10 @@ struct CallContext {
   absl::Duration slow_reader = absl::Minutes(1);
 };
 
+// Whether what a person said of a change, its field `message`, is short enough.
+// Errors: INVALID_ARGUMENT.
+absl::Status CheckMessage(const std::string& message);
+
 // The job that a request names.
 template <typename Request>
 std::optional<JobId> JobOf(const Request& request) {

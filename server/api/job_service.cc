@@ -19,8 +19,6 @@
 namespace atelier::server {
 namespace {
 
-constexpr size_t kMaxMessageBytes = 4096;
-
 // 8-4-4-4-12 hexadecimal digits.
 bool IsUuid(const std::string& text) {
   if (text.size() != 36) return false;
@@ -161,20 +159,15 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(
 grpc::ServerUnaryReactor* JobServiceImpl::CancelJob(
     grpc::CallbackServerContext* call, const v1::CancelJobRequest* request,
     v1::CancelJobResponse* response) {
-  return RunUnary(
-      context_, call, "CancelJob", *request,
-      [this, request, response]() -> absl::Status {
-        if (request->message().size() > kMaxMessageBytes)
-          return MakeBadRequest(
-              reasons::kInvalidRequest,
-              {{"message",
-                absl::StrCat("message has ", request->message().size(),
-                             " bytes; at most ", kMaxMessageBytes)}});
-        ASSIGN_OR_RETURN(Job job, parts_.store.RequestCancel(
-                                      request->id(), request->message()));
-        *response->mutable_job() = ToMessage(job);
-        return absl::OkStatus();
-      });
+  return RunUnary(context_, call, "CancelJob", *request,
+                  [this, request, response]() -> absl::Status {
+                    RETURN_IF_ERROR(CheckMessage(request->message()));
+                    ASSIGN_OR_RETURN(Job job,
+                                     parts_.store.RequestCancel(
+                                         request->id(), request->message()));
+                    *response->mutable_job() = ToMessage(job);
+                    return absl::OkStatus();
+                  });
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::ListArtifacts(

@@ -18,16 +18,6 @@
 namespace atelier::server {
 namespace {
 
-constexpr size_t kMaxMessageBytes = 4096;
-
-absl::Status CheckMessage(const std::string& message) {
-  if (message.size() <= kMaxMessageBytes) return absl::OkStatus();
-  return MakeBadRequest(
-      reasons::kInvalidRequest,
-      {{"message", absl::StrCat("message has ", message.size(),
-                                " bytes; at most ", kMaxMessageBytes)}});
-}
-
 absl::StatusOr<JobUpdate> ParseUpdate(const v1::UpdateJobRequest& request) {
   JobUpdate update;
   update.job = request.id();
@@ -123,12 +113,19 @@ absl::StatusOr<Job> ScheduleServiceImpl::Hold(const v1::HoldJobRequest& request,
                                  : request.message()});
 }
 
-absl::StatusOr<Job> ScheduleServiceImpl::Release(JobId id) {
+absl::StatusOr<Job> ScheduleServiceImpl::Release(JobId id,
+                                                 const Caller& caller) {
   ASSIGN_OR_RETURN(const Job job, parts_.jobs.ReadJob(id));
   if (job.state != v1::JOB_STATE_HELD)
     return MakeError(
         absl::StatusCode::kFailedPrecondition, reasons::kJobNotHeld,
         absl::StrCat("job ", id, " is ", EnumName(job.state), " and not held"));
+  const bool is_anothers = job.reason == v1::JOB_REASON_HELD_BY_ADMIN;
+  if (is_anothers && !caller.IsAtLeast(v1::ROLE_OPERATOR))
+    return MakeError(
+        absl::StatusCode::kPermissionDenied, reasons::kNotAllowed,
+        absl::StrCat("job ", id, " is held by those who run this daemon (",
+                     job.message, "); only they can release it"));
   return parts_.jobs.ChangeState({id, v1::JOB_STATE_PENDING,
                                   v1::JOB_REASON_PRIORITY,
                                   "was released and waits for its turn"});
@@ -155,8 +152,8 @@ grpc::ServerUnaryReactor* ScheduleServiceImpl::ReleaseJob(
     grpc::CallbackServerContext* call, const v1::ReleaseJobRequest* request,
     v1::ReleaseJobResponse* response) {
   return RunUnary(context_, call, "ReleaseJob", *request,
-                  [this, request, response] {
-                    return Answer(Release(request->id()), response);
+                  [this, request, response](const Caller& caller) {
+                    return Answer(Release(request->id(), caller), response);
                   });
 }
 

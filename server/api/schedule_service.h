@@ -51,7 +51,8 @@ class ScheduleServiceImpl final : public v1::ScheduleService::CallbackService {
   absl::Status Explain(JobId id, v1::ExplainJobResponse& response);
   absl::StatusOr<Job> Hold(const v1::HoldJobRequest& request,
                            const Caller& caller);
-  absl::StatusOr<Job> Release(JobId id);
+  // One that was held by an operator only an operator releases.
+  absl::StatusOr<Job> Release(JobId id, const Caller& caller);
 
   const CallContext context_;
   const ScheduleServiceParts parts_;

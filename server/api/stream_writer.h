@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -27,6 +28,7 @@
 #include "absl/time/time.h"
 #include "grpcpp/alarm.h"
 #include "grpcpp/support/server_callback.h"
+#include "spdlog/spdlog.h"
 
 #include "proto/cc/error_details.h"
 #include "proto/cc/reasons.h"
@@ -197,15 +199,20 @@ class StreamWriter
     if (is_gone_) return;
     const bool is_stuck = is_writing_ && watched_write_ == writes_;
     if (is_stuck && finished_) return call_->TryCancel();
-    if (is_stuck)
-      Finish(MakeError(absl::StatusCode::kUnavailable, reasons::kSlowReader,
-                       absl::StrCat("nothing was read for ",
-                                    absl::FormatDuration(context_.slow_reader),
-                                    "; ask again from where you are")));
+    if (is_stuck) EndSlowReader();
     if (is_writing_)
       LookLater();
     else
       look_.reset();
+  }
+
+  void EndSlowReader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const std::string why = absl::StrCat(
+        "nothing was read for ", absl::FormatDuration(context_.slow_reader));
+    spdlog::info("{} of {}: {}; it is ended", std::string(method_),
+                 LimitKey(peer_), why);
+    Finish(MakeError(absl::StatusCode::kUnavailable, reasons::kSlowReader,
+                     absl::StrCat(why, "; ask again from where you are")));
   }
 
   void OnWriteDone(bool ok) {

@@ -151,6 +151,38 @@ TEST_F(PeopleTest, AnotherUserLooksAtAJobButDoesNotChangeIt) {
       reasons::kNotAllowed);
 }
 
+TEST_F(PeopleTest, WhatAnOperatorHoldsItsOwnerDoesNotRelease) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can connect as another user";
+  StartFor("");
+  const auto channel = Channel(ConnectAs(kNobody));
+  auto nobody = v1::JobService::NewStub(channel);
+  auto turns = v1::ScheduleService::NewStub(channel);
+  auto operators = v1::ScheduleService::NewStub(Channel(ConnectAs(geteuid())));
+  Submit({{"pause", "1"}});
+  v1::Job own;
+  ASSERT_TRUE(SubmitBy(*nobody, &own).ok());
+  v1::HoldJobRequest hold;
+  hold.set_id(own.id());
+  v1::HoldJobResponse held;
+  v1::ReleaseJobRequest release;
+  release.set_id(own.id());
+  v1::ReleaseJobResponse released;
+  const auto hold_by = [&](v1::ScheduleService::Stub& stub) {
+    return Call(stub, &v1::ScheduleService::Stub::HoldJob, hold, &held);
+  };
+  const auto release_by = [&](v1::ScheduleService::Stub& stub) {
+    return Call(stub, &v1::ScheduleService::Stub::ReleaseJob, release,
+                &released);
+  };
+  ASSERT_TRUE(hold_by(*operators).ok());
+  EXPECT_EQ(held.job().reason(), v1::JOB_REASON_HELD_BY_ADMIN);
+  EXPECT_EQ(ErrorReason(release_by(*turns)), reasons::kNotAllowed);
+  EXPECT_TRUE(release_by(*operators).ok());
+  ASSERT_TRUE(hold_by(*turns).ok());
+  EXPECT_EQ(held.job().reason(), v1::JOB_REASON_HELD_BY_USER);
+  EXPECT_TRUE(release_by(*turns).ok());
+}
+
 TEST_F(PeopleTest, WithPrivacyOthersSeeOnlyThatAJobExists) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can connect as another user";
   StartFor("privacy = 'owner'");
@@ -207,6 +239,41 @@ TEST_F(PeopleTest, StreamsAndConnectionsAreLimited) {
   auto third = v1::JobService::NewStub(Channel(ConnectAs(geteuid())));
   EXPECT_EQ(ListBy(*third).code(), absl::StatusCode::kUnavailable);
   access_.reset();
+}
+
+TEST_F(PeopleTest, AClientThatDoesNotReadIsEndedAndCanGoOn) {
+  StartFor("slow_reader_seconds = 0.3");
+  const int64_t id = Submit({});
+  AwaitEnd(id);
+  // More than all buffers on the way take.
+  const std::string log(32 << 20, 'x');
+  WriteText(RunDir(id) + "/worker.log", log);
+  v1::TailLogsRequest request;
+  request.set_id(id);
+  grpc::ClientContext context;
+  auto slow = jobs_->TailLogs(&context, request);
+  ASSERT_TRUE(
+      AwaitText(state_dir() + "/../daemon.log", "nothing was read for 300ms"));
+  v1::TailLogsResponse response;
+  while (slow->Read(&response)) {
+    request.set_offset(response.offset() +
+                       static_cast<int64_t>(response.data().size()));
+  }
+  const absl::Status ended = FromGrpcStatus(slow->Finish());
+  // Cut off where it did not even take the status in time.
+  EXPECT_TRUE(ErrorReason(ended) == reasons::kSlowReader ||
+              absl::IsCancelled(ended))
+      << ended;
+  EXPECT_LT(request.offset(), static_cast<int64_t>(log.size()));
+  grpc::ClientContext again;
+  auto rest = jobs_->TailLogs(&again, request);
+  int64_t end = request.offset();
+  while (rest->Read(&response)) {
+    EXPECT_EQ(response.offset(), end);
+    end += static_cast<int64_t>(response.data().size());
+  }
+  EXPECT_TRUE(rest->Finish().ok());
+  EXPECT_EQ(end, static_cast<int64_t>(log.size()));
 }
 
 TEST_F(PeopleTest, JobsOutsideTheRootsAreRefusedAtSubmission) {
