@@ -136,11 +136,8 @@ absl::Status PrintWait(Connection& connection, const v1::Job& job) {
   v1::ExplainJobRequest request;
   request.set_id(job.id());
   v1::ExplainJobResponse why;
-  const absl::Status explained =
-      connection.Call(&v1::ScheduleService::Stub::ExplainJob, request, &why);
-  // An older daemon cannot tell.
-  if (absl::IsUnimplemented(explained)) return absl::OkStatus();
-  RETURN_IF_ERROR(explained);
+  RETURN_IF_ERROR(
+      connection.Call(&v1::ScheduleService::Stub::ExplainJob, request, &why));
   connection.context().out << "\n" << WaitText(why, connection.context());
   return absl::OkStatus();
 }

@@ -23,7 +23,7 @@ struct CallLimitOptions {
   int max_streams = 0;
 };
 
-// `uid:1000`, `certificate:ana`, `token:HASH` or `address:…`.
+// `uid:1000`, `certificate:ana` or `address:…`.
 std::string LimitKey(const CallPeer& peer);
 
 // Threads: any. Does not block.

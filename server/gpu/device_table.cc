@@ -1,6 +1,7 @@
 #include "server/gpu/device_table.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -64,6 +65,7 @@ void DeviceTable::Take(const GpuNews& news) {
 
 void DeviceTable::TakeReport(const GpuReport& report, Sick* sick) {
   std::vector<Gpu> former = std::exchange(gpus_, {});
+  std::set<pid_t> present;
   for (const GpuReading& reading : report.gpus) {
     Gpu gpu;
     auto known = std::find_if(former.begin(), former.end(), [&](const Gpu& g) {
@@ -88,8 +90,13 @@ void DeviceTable::TakeReport(const GpuReport& report, Sick* sick) {
       gpu.reading.lost = reading.lost;
     }
     TakeProcesses(&gpu);
+    for (const GpuProcess& process : reading.processes)
+      present.insert(process.pid);
     gpus_.push_back(std::move(gpu));
   }
+  std::erase_if(owners_, [&](const auto& owner) {
+    return present.count(owner.first) == 0;
+  });
   // One that is gone altogether stays, as lost; parts go with a new division.
   for (Gpu& gone : former) {
     if (!gone.reading.parent.empty()) continue;

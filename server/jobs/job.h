@@ -112,16 +112,6 @@ struct Job {
   int64_t version = 0;
 };
 
-// A PENDING job, as far as it matters for its turn.
-struct WaitingJob {
-  JobId id = 0;
-  JobRequest request;
-  v1::JobReason reason = v1::JOB_REASON_UNSPECIFIED;
-  std::string message;
-  // Not started before (back-off).
-  absl::Time not_before = absl::InfinitePast();
-};
-
 // What it takes to start a worker: the job as it is after the attempt was
 // written, and the attempt's secret, which exists nowhere else.
 struct AttemptToStart {

@@ -109,15 +109,6 @@ struct HeldDevices {
   int64_t memory_bytes = 0;
 };
 
-// What the scheduler looks at, read at one moment.
-struct QueueSnapshot {
-  // PENDING, in order of submission.
-  std::vector<WaitingJob> waiting;
-  std::vector<DeviceLease> leases;
-  // Of the machine's memory, what running jobs asked for.
-  int64_t reserved_memory_bytes = 0;
-};
-
 // How many jobs are in a state for a reason.
 struct JobCount {
   v1::JobState state;
@@ -223,8 +214,6 @@ class JobStore {
   // Jobs in STARTING, RUNNING or STOPPING, with their attempts: what a daemon
   // that has just started looks for. The last attempt is the one that runs.
   virtual absl::StatusOr<std::vector<Job>> RunningJobs() const = 0;
-
-  virtual absl::StatusOr<QueueSnapshot> ReadQueue() const = 0;
 
   virtual absl::StatusOr<HeldDevices> ReadHeldDevices() const = 0;
 

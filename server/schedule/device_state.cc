@@ -57,6 +57,11 @@ DeviceState CpuSlot(int index) {
   return device;
 }
 
+bool IsUsable(const DeviceState& device) {
+  return device.availability == v1::DEVICE_AVAILABILITY_FREE ||
+         device.availability == v1::DEVICE_AVAILABILITY_LEASED;
+}
+
 bool Fits(const DeviceState& device, const JobRequest& request) {
   return device.kind == request.kind && HasModel(device, request) &&
          HasMemory(device, device.total_bytes, request.min_vram_bytes) &&

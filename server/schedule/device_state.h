@@ -39,6 +39,9 @@ struct DeviceState {
 // A CPU slot.
 DeviceState CpuSlot(int index);
 
+// Jobs may have it, or one has it: it is not held back.
+bool IsUsable(const DeviceState& device);
+
 // The job could run on the device if nobody else did: kind, model and memory
 // are right. A share of memory that drivers keep for themselves is allowed for,
 // so that 24 GiB fit a card sold with 24.

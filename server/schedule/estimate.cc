@@ -15,10 +15,7 @@ std::vector<absl::Time> FreeTimes(const PlanInput& input,
                                   const std::map<JobId, absl::Time>& ends) {
   std::vector<absl::Time> free(input.devices.size(), input.now);
   for (size_t i = 0; i < free.size(); ++i) {
-    const v1::DeviceAvailability availability = input.devices[i].availability;
-    const bool is_usable = availability == v1::DEVICE_AVAILABILITY_FREE ||
-                           availability == v1::DEVICE_AVAILABILITY_LEASED;
-    if (!is_usable) free[i] = absl::InfiniteFuture();
+    if (!IsUsable(input.devices[i])) free[i] = absl::InfiniteFuture();
     for (const auto& [turn, job] : input.queue.running()) {
       if (std::find(job->devices.begin(), job->devices.end(),
                     input.devices[i].id) == job->devices.end()) {

@@ -11,9 +11,7 @@ Placement::Placement(const std::vector<DeviceState>& devices,
   // Reserve gives pointers out.
   reservations_.reserve(devices.size() + 1);
   for (size_t i = 0; i < devices.size(); ++i) {
-    slots_[i].is_usable =
-        devices[i].availability == v1::DEVICE_AVAILABILITY_FREE ||
-        devices[i].availability == v1::DEVICE_AVAILABILITY_LEASED;
+    slots_[i].is_usable = IsUsable(devices[i]);
     slots_[i].is_free = slots_[i].is_usable;
     if (slots_[i].is_free) slots_[i].free_at = now;
   }

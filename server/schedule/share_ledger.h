@@ -26,7 +26,7 @@ class ShareLedger {
   // Within the 168 hours before `now`, without decay.
   double Week(const Account& account, absl::Time now) const;
 
-  // What `seconds` on `devices` devices, ending now, count for.
+  // What a run of so long on `devices` devices, ending now, counts for.
   double DecayedRun(absl::Duration run, int devices) const;
 
   // Everybody who ever had anything.

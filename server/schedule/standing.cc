@@ -46,7 +46,7 @@ Place Standing::PlaceOf(const QueuedJob& job) const {
   const absl::Time served =
       std::max(queue_.LoadOf(account).last_start, job.create_time);
   const bool is_overdue =
-      now_ - served > starvation_limit_ && is_served_.count(account) == 0;
+      now_ - served > starvation_limit_ && served_.count(account) == 0;
   if (is_overdue) place.overdue = served;
   place.priority = job.priority;
   place.group_share =
@@ -69,7 +69,7 @@ double Standing::GroupUsed(const std::string& group) const {
 void Standing::Charge(const Account& account, int devices) {
   used_[account] += devices * kStartSeconds;
   group_used_[account.group] += devices * kStartSeconds;
-  is_served_[account] = true;
+  served_.insert(account);
 }
 
 }  // namespace atelier::server

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,7 @@ class Standing {
   std::map<Account, double> used_;
   std::map<std::string, double> group_used_;
   // Accounts that were given a start.
-  std::map<Account, bool> is_served_;
+  std::set<Account> served_;
 };
 
 }  // namespace atelier::server

@@ -160,25 +160,6 @@ absl::StatusOr<v1::Artifact> ReadArtifact(Connection& connection, JobId job,
                    absl::StrCat("job ", job, " has no artifact ", path));
 }
 
-std::vector<WaitingJob> ReadWaiting(Connection& connection) {
-  std::vector<WaitingJob> waiting;
-  Query rows(
-      connection,
-      absl::StrCat("SELECT id, reason, message, not_before, ", kRequestColumns,
-                   " FROM jobs WHERE state = ? ORDER BY id"));
-  rows.Bind(int{v1::JOB_STATE_PENDING});
-  while (rows.Step()) {
-    WaitingJob job;
-    job.id = rows.Int(0);
-    job.reason = static_cast<v1::JobReason>(rows.Int(1));
-    job.message = rows.Text(2);
-    job.not_before = rows.Time(3);
-    job.request = RequestFromRow(rows, 4);
-    waiting.push_back(std::move(job));
-  }
-  return waiting;
-}
-
 absl::StatusOr<std::vector<Job>> ReadRunning(Connection& connection) {
   std::vector<Job> jobs;
   Query rows(connection, absl::StrCat("SELECT ", kJobColumns,

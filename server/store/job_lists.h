@@ -20,8 +20,6 @@ absl::StatusOr<ArtifactPage> ListArtifacts(Connection& connection,
 absl::StatusOr<v1::Artifact> ReadArtifact(Connection& connection, JobId job,
                                           const std::string& path);
 
-std::vector<WaitingJob> ReadWaiting(Connection& connection);
-
 absl::StatusOr<std::vector<Job>> ReadRunning(Connection& connection);
 
 std::vector<JobCount> ReadCounts(Connection& connection);

@@ -124,15 +124,6 @@ absl::StatusOr<std::vector<Job>> SqliteJobStore::RunningJobs() const {
   return readers_.Read("cannot read running jobs", ReadRunning);
 }
 
-absl::StatusOr<QueueSnapshot> SqliteJobStore::ReadQueue() const {
-  using Snapshot = absl::StatusOr<QueueSnapshot>;
-  return readers_.Read(
-      "cannot read the queue", [](Connection& connection) -> Snapshot {
-        return QueueSnapshot{ReadWaiting(connection), ReadLeases(connection),
-                             ReadReservedMemory(connection)};
-      });
-}
-
 absl::StatusOr<HeldDevices> SqliteJobStore::ReadHeldDevices() const {
   using Held = absl::StatusOr<HeldDevices>;
   return readers_.Read("cannot read what jobs hold",

@@ -38,7 +38,6 @@ class SqliteJobStore : public JobStore {
                           AppendCallback done) override;
   absl::StatusOr<Job> FinishAttempt(const AttemptEnd& end) override;
   absl::StatusOr<std::vector<Job>> RunningJobs() const override;
-  absl::StatusOr<QueueSnapshot> ReadQueue() const override;
   absl::StatusOr<HeldDevices> ReadHeldDevices() const override;
   absl::StatusOr<std::vector<DeviceDrain>> ReadDeviceDrains() const override;
   absl::Status DrainDevice(const DeviceDrain& drain) override;

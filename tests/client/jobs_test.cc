@@ -63,6 +63,17 @@ TEST_F(JobsTest, ShowPrintsOptionsAttemptsAndLastWords) {
   EXPECT_THAT(Out(), HasSubstr("seed    42"));
 }
 
+TEST_F(JobsTest, ShowAndWhySayWhatAJobWaitsFor) {
+  AddJob(1, v1::JOB_STATE_PENDING);
+  daemon_.why.add_causes("2 jobs come before it");
+  daemon_.why.add_blocking_jobs(9);
+  for (const char* command : {"show", "why"}) {
+    EXPECT_EQ(Run({command, "1"}), 0) << Err();
+    EXPECT_THAT(Out(), HasSubstr("2 jobs come before it")) << command;
+    EXPECT_THAT(Out(), HasSubstr("job 9")) << command;
+  }
+}
+
 TEST_F(JobsTest, WorstImagesComeFromTheNewestLedger) {
   AddJob(1, v1::JOB_STATE_RUNNING, 2);
   auto& events = daemon_.events[1];

@@ -203,23 +203,32 @@ absl::StatusOr<std::unique_ptr<TextCache>> TextCache::Make(
   return TextCaching(captions, options, encode).Run();
 }
 
+std::vector<Tensor> JoinTextRows(
+    absl::Span<const std::vector<Tensor>* const> rows) {
+  std::vector<std::vector<Tensor>> places;
+  for (const std::vector<Tensor>* row : rows) {
+    places.resize(std::max(places.size(), row->size()));
+    for (size_t i = 0; i < row->size(); ++i) {
+      if ((*row)[i].defined()) places[i].push_back((*row)[i]);
+    }
+  }
+  std::vector<Tensor> joined;
+  for (const std::vector<Tensor>& place : places) {
+    joined.push_back(place.empty() ? Tensor() : torch::cat(place));
+  }
+  return joined;
+}
+
 std::vector<Tensor> TextCache::Rows(
     absl::Span<const std::string> captions) const {
-  std::vector<std::vector<Tensor>> places;
+  std::vector<const std::vector<Tensor>*> rows;
   for (const std::string& caption : captions) {
     const auto found = rows_.find(caption);
     TORCH_CHECK(found != rows_.end(), "the caption `", caption,
                 "` is not in the cache of text encoder outputs");
-    places.resize(std::max(places.size(), found->second.size()));
-    for (size_t i = 0; i < found->second.size(); ++i) {
-      if (found->second[i].defined()) places[i].push_back(found->second[i]);
-    }
+    rows.push_back(&found->second);
   }
-  std::vector<Tensor> joined;
-  for (const std::vector<Tensor>& rows : places) {
-    joined.push_back(rows.empty() ? Tensor() : torch::cat(rows));
-  }
-  return joined;
+  return JoinTextRows(rows);
 }
 
 }  // namespace atelier::trainer

@@ -50,6 +50,11 @@ struct TextCacheReport {
   std::vector<std::string> warnings;
 };
 
+// One row after another: `rows` has the outputs for each caption, each defined
+// tensor [1, ...]; a place that is undefined in all of them stays so.
+std::vector<Tensor> JoinTextRows(
+    absl::Span<const std::vector<Tensor>* const> rows);
+
 class TextCache {
  public:
   // Encodes what is not on disk. Memory: all outputs, as the encoders give

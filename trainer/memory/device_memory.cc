@@ -21,16 +21,6 @@ c10::DeviceIndex IndexOf(torch::Device device) {
 
 }  // namespace
 
-DeviceMemory ReadDeviceMemory(torch::Device device) {
-  c10::DeviceAllocator* const allocator = AllocatorOf(device);
-  if (allocator == nullptr) return {};
-  constexpr auto kAll =
-      static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
-  const auto stats = allocator->getDeviceStats(IndexOf(device));
-  return {stats.allocated_bytes[kAll].current, stats.allocated_bytes[kAll].peak,
-          stats.reserved_bytes[kAll].current};
-}
-
 void DevicePeaks::Begin() {
   before_ = ever_bytes();
   c10::DeviceAllocator* const allocator = AllocatorOf(device_);
@@ -38,7 +28,11 @@ void DevicePeaks::Begin() {
 }
 
 int64_t DevicePeaks::since_begin_bytes() const {
-  return ReadDeviceMemory(device_).peak_bytes;
+  c10::DeviceAllocator* const allocator = AllocatorOf(device_);
+  if (allocator == nullptr) return 0;
+  constexpr auto kAll =
+      static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return allocator->getDeviceStats(IndexOf(device_)).allocated_bytes[kAll].peak;
 }
 
 int64_t DevicePeaks::ever_bytes() const {

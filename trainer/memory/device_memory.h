@@ -11,17 +11,9 @@
 
 namespace atelier::trainer {
 
-struct DeviceMemory {
-  int64_t live_bytes = 0;      // of tensors
-  int64_t peak_bytes = 0;      // of tensors, since DevicePeaks::Begin
-  int64_t reserved_bytes = 0;  // of tensors, and kept for later ones
-};
-
-// Zeros for the CPU and for devices without statistics. Blocks: never.
-DeviceMemory ReadDeviceMemory(torch::Device device);
-
-// The most that tensors held since a point in time. One of these a device,
-// since the allocator's own peak begins anew with it.
+// The most that tensors held since a point in time; 0 on the CPU and on devices
+// without statistics. One of these a device, since the allocator's own peak
+// begins anew with it. Blocks: never.
 class DevicePeaks {
  public:
   explicit DevicePeaks(torch::Device device) : device_(device) {}

@@ -56,17 +56,16 @@ GradSquares SquaresOf(const Tensor& grad) {
   return {0, torch::linalg_vector_norm(grad, 2, {}, false, torch::kFloat64)};
 }
 
-double NormOf(const std::vector<GradSquares>& squares) {
-  double total = 0;
-  std::vector<Tensor> on_device;
+SumOfSquares Sum(const std::vector<GradSquares>& squares) {
+  const torch::NoGradGuard no_grad;
+  SumOfSquares sum;
+  std::vector<Tensor> norms;
   for (const GradSquares& one : squares) {
-    total += one.on_host;
-    if (one.norm_on_device.defined()) on_device.push_back(one.norm_on_device);
+    sum.on_host += one.on_host;
+    if (one.norm_on_device.defined()) norms.push_back(one.norm_on_device);
   }
-  if (!on_device.empty()) {
-    total += torch::stack(on_device).square().sum().item<double>();
-  }
-  return std::sqrt(total);
+  if (!norms.empty()) sum.on_device = torch::stack(norms).square().sum();
+  return sum;
 }
 
 std::vector<GradSquares> SquaresOf(const std::vector<ParameterGroup>& groups) {
@@ -82,7 +81,10 @@ std::vector<GradSquares> SquaresOf(const std::vector<ParameterGroup>& groups) {
 }
 
 double GradNorm(const std::vector<ParameterGroup>& groups) {
-  return NormOf(SquaresOf(groups));
+  const SumOfSquares sum = Sum(SquaresOf(groups));
+  const double on_device =
+      sum.on_device.defined() ? sum.on_device.item<double>() : 0;
+  return std::sqrt(sum.on_host + on_device);
 }
 
 double ClipFactor(double norm, double max_norm) {

@@ -16,8 +16,15 @@ struct GradSquares {
 GradSquares SquaresOf(const Tensor& grad);
 // Of every gradient of every group, in order.
 std::vector<GradSquares> SquaresOf(const std::vector<ParameterGroup>& groups);
-// The norm over all of them, added up in their order.
-double NormOf(const std::vector<GradSquares>& squares);
+
+// All of them added up in their order: what is on the host, and, where there is
+// any, what a device still works on, [] fp64. The norm is the root of the sum
+// of both. Does not block.
+struct SumOfSquares {
+  double on_host = 0;
+  Tensor on_device;
+};
+SumOfSquares Sum(const std::vector<GradSquares>& squares);
 
 // The L2 norm over every gradient of every group, summed in fp64 in an order
 // that does not depend on the number of threads. Infinite or NaN if a gradient

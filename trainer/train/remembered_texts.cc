@@ -1,7 +1,8 @@
 #include "trainer/train/remembered_texts.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "trainer/data/text_cache.h"
 
 namespace atelier::trainer {
 namespace {
@@ -18,19 +19,14 @@ int64_t BytesOf(const std::vector<Tensor>& row) {
 
 std::vector<Tensor> RememberedTexts::Rows(
     absl::Span<const std::string> captions, const EncodeCaption& encode) {
-  std::vector<std::vector<Tensor>> places;
+  // Held here: a later caption may make it forget an earlier one.
+  std::vector<std::vector<Tensor>> held;
   for (const std::string& caption : captions) {
-    const std::vector<Tensor>& row = Row(caption, encode);
-    places.resize(std::max(places.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (row[i].defined()) places[i].push_back(row[i]);
-    }
+    held.push_back(Row(caption, encode));
   }
-  std::vector<Tensor> joined;
-  for (const std::vector<Tensor>& rows : places) {
-    joined.push_back(rows.empty() ? Tensor() : torch::cat(rows));
-  }
-  return joined;
+  std::vector<const std::vector<Tensor>*> rows;
+  for (const std::vector<Tensor>& row : held) rows.push_back(&row);
+  return JoinTextRows(rows);
 }
 
 const std::vector<Tensor>& RememberedTexts::Row(const std::string& caption,

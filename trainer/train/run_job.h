@@ -18,6 +18,7 @@ namespace atelier::trainer {
 
 struct DeviceRequest;
 struct OpenedDevice;
+// Opens the device that a job asks for.
 using DeviceOpener =
     absl::StatusOr<OpenedDevice> (*)(const DeviceRequest& request);
 

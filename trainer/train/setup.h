@@ -27,6 +27,7 @@
 #include "trainer/train/oom_relief.h"
 #include "trainer/train/options.h"
 #include "trainer/train/reporter.h"
+#include "trainer/train/run_job.h"
 #include "trainer/train/validation_options.h"
 #include "trainer/train/validation_set.h"
 
@@ -94,10 +95,6 @@ struct Training {
   RunLength length;
   std::unique_ptr<LrSchedule> schedule;
 };
-
-// Opens the device that a job asks for.
-using DeviceOpener =
-    absl::StatusOr<OpenedDevice> (*)(const DeviceRequest& request);
 
 // Everything up to the model and the scanned dataset. Nothing is written.
 // `open_device` null: OpenDevice.

@@ -3,22 +3,6 @@
 #include <cmath>
 
 namespace atelier::trainer {
-namespace {
-
-// [1] fp64, undefined where nothing is on a device; adds what is on the host to
-// `on_host`.
-Tensor SumOnDevice(const std::vector<GradSquares>& squares, double* on_host) {
-  const torch::NoGradGuard no_grad;
-  std::vector<Tensor> norms;
-  for (const GradSquares& one : squares) {
-    *on_host += one.on_host;
-    if (one.norm_on_device.defined()) norms.push_back(one.norm_on_device);
-  }
-  if (norms.empty()) return {};
-  return torch::stack(norms).square().sum().view({1});
-}
-
-}  // namespace
 
 void StepLosses::Add(const Batch& part, const BatchLoss& loss, double share) {
   entries_.push_back({loss.mean.detach(), loss.by_sample, share,
@@ -34,9 +18,8 @@ StepLosses::Values StepLosses::Read(
   for (const Entry& entry : entries_) {
     if (with_samples) all.push_back(entry.by_sample);
   }
-  double sum_of_squares = 0;
-  const Tensor squares_on_device = SumOnDevice(squares, &sum_of_squares);
-  if (squares_on_device.defined()) all.push_back(squares_on_device);
+  const SumOfSquares sum = Sum(squares);
+  if (sum.on_device.defined()) all.push_back(sum.on_device.view({1}));
   const Tensor read =
       torch::cat(all).to(torch::kFloat64).to(torch::kCPU).contiguous();
   const double* value = read.data_ptr<double>();
@@ -51,8 +34,8 @@ StepLosses::Values StepLosses::Read(
     AddSamples(entry, value, values.samples);
     value += entry.by_sample.numel();
   }
-  if (squares_on_device.defined()) sum_of_squares += *value;
-  values.grad_norm = std::sqrt(sum_of_squares);
+  const double on_device = sum.on_device.defined() ? *value : 0;
+  values.grad_norm = std::sqrt(sum.on_host + on_device);
   return values;
 }
 

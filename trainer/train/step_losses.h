@@ -25,7 +25,7 @@ class StepLosses {
     double grad_norm = 0;
   };
   // Without `with_samples` theirs are not looked at. The norm is that of
-  // `squares`, as NormOf has it. Blocks: until the device has finished, once.
+  // `squares`, as GradNorm has it. Blocks: until the device has finished, once.
   Values Read(bool with_samples, const std::vector<GradSquares>& squares) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -100,10 +101,12 @@ std::map<std::string, int64_t> StepMemory::MeasureParts() const {
   return parts;
 }
 
-void StepMemory::Describe(StepDone& done) const {
+void StepMemory::Describe(StepDone& done) {
   if (training_.device.is_cpu()) return;
   done.device_peak_bytes = peaks_.ever_bytes();
-  done.device_part_bytes = MeasureParts();
+  const int64_t peak = peaks_.since_begin_bytes();
+  if (std::exchange(parts_peak_, peak) != peak) parts_ = MeasureParts();
+  done.device_part_bytes = parts_;
 }
 
 std::string StepMemory::Parts() const {

@@ -22,7 +22,7 @@ class StepMemory {
 
   void BeginStep();
   // At the step's end, while its gradients are there.
-  void Describe(StepDone& done) const;
+  void Describe(StepDone& done);
 
   // Why step `step` found no memory, for people: what was asked for, what held
   // how much, what to turn on. RESOURCE_EXHAUSTED, marked kDeviceMemory. Before
@@ -39,6 +39,10 @@ class StepMemory {
 
   const Training& training_;
   DevicePeaks peaks_;
+  // As they were when a step last had another peak: going through every tensor
+  // takes time, and a step with the same peak held the same.
+  std::map<std::string, int64_t> parts_;
+  int64_t parts_peak_ = -1;
 };
 
 // The beginning of LibTorch's sentence, which says how much was asked for and

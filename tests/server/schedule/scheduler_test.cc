@@ -123,7 +123,7 @@ TEST_F(SchedulerTest, NextJobStartsWhenTheDeviceIsFree) {
   ASSERT_TRUE(ended.ok()) << ended.status();
   EXPECT_EQ(ended->state, v1::JOB_STATE_SUCCEEDED);
   ASSERT_TRUE(AwaitStarts(2));
-  EXPECT_EQ(jobs().ReadQueue()->leases.front().holder.job, second);
+  EXPECT_EQ(jobs().ReadHeldDevices()->leases.front().holder.job, second);
 }
 
 TEST_F(SchedulerTest, LostWorkerIsStartedAgainAfterTheBackoff) {

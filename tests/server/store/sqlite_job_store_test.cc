@@ -132,7 +132,7 @@ TEST_F(JobStoreTest, OfManyWhoRaceForADeviceOneGetsIt) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(won, 1);
-  EXPECT_THAT(jobs().ReadQueue()->leases, SizeIs(1));
+  EXPECT_THAT(jobs().ReadHeldDevices()->leases, SizeIs(1));
 }
 
 TEST_F(JobStoreTest, EndOfAnAttemptFreesItsDevices) {
@@ -146,11 +146,12 @@ TEST_F(JobStoreTest, EndOfAnAttemptFreesItsDevices) {
   end.next_state = v1::JOB_STATE_PENDING;
   end.not_before = clock_.Now() + absl::Seconds(5);
   ASSERT_TRUE(jobs().FinishAttempt(end).ok());
-  const auto queue = jobs().ReadQueue();
-  EXPECT_THAT(queue->leases, SizeIs(0));
-  ASSERT_THAT(queue->waiting, SizeIs(1));
-  EXPECT_EQ(queue->waiting[0].not_before, end.not_before);
-  const Attempt first = jobs().ReadJob(attempt.job)->attempts[0];
+  EXPECT_THAT(jobs().ReadHeldDevices()->leases, SizeIs(0));
+  const auto job = jobs().ReadJob(attempt.job);
+  ASSERT_TRUE(job.ok());
+  EXPECT_EQ(job->state, v1::JOB_STATE_PENDING);
+  EXPECT_EQ(job->not_before, end.not_before);
+  const Attempt& first = job->attempts[0];
   EXPECT_EQ(first.exit.signal, 9);
   EXPECT_EQ(first.last_log, "last words");
   EXPECT_THAT(first.devices, ElementsAre("cpu:0"));
